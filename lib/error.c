@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Status, error texts, version, and the floating-point environment.  */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "internal.h"
+
+#ifndef SGA_VERSION
+# define SGA_VERSION "0"
+#endif
+
+const char *segattn_version(void) {
+  return SGA_VERSION;
+}
+
+const char *segattn_strerror(segattn_status status) {
+  static const char *const phrase[] = {
+    [SEGATTN_OK] = "success",
+    [SEGATTN_EINVAL] = "invalid argument",
+    [SEGATTN_ENOMEM] = "out of memory",
+    [SEGATTN_EORDER] = "segments out of order",
+    [SEGATTN_EALIAS] = "an output overlaps another argument",
+    [SEGATTN_EUNSUPPORTED] = "not supported here"
+  };
+  return (unsigned)status < sizeof phrase / sizeof *phrase ? phrase[status] : "unknown status";
+}
+
+segattn_status sga_fail(segattn_error *error, segattn_status status, const char *argument, const char *format, ...) {
+  if (error) {
+    va_list list;
+    va_start(list, format);
+    error->code = status;
+    snprintf(error->argument, sizeof error->argument, "%s", argument);
+    int n = snprintf(error->text, sizeof error->text, "%s ", argument);
+    if (n > 0 && (size_t)n < sizeof error->text)
+      vsnprintf(error->text + n, sizeof error->text - (size_t)n, format, list);
+    va_end(list);
+  }
+  return status;
+}
+
+/* FE_DFL_ENV of glibc clears flush-to-zero and denormals-are-zero on x86 too, which the test of environments shows.  */
+void sga_environment_set(sga_environment *e) {
+  fegetenv(&e->saved);
+  fesetenv(FE_DFL_ENV);
+}
+
+void sga_environment_restore(const sga_environment *e) {
+  fesetenv(&e->saved);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Storage formats: one file each, one table row each.  `stride` is in bytes between elements.
+
+   A decoder to the arithmetic's type rounds to nearest even once where the format is wider than the type.  */
+
+#ifndef SGA_FORMAT_H
+#define SGA_FORMAT_H
+
+#include "../segattn.h"
+
+typedef struct sga_format {
+  const char *name;
+  size_t bytes;                 /* of an element */
+  void (*to_f32)(const char *from, ptrdiff_t stride, float *to, size_t n);
+  void (*to_f64)(const char *from, ptrdiff_t stride, double *to, size_t n);
+  void (*from_f64)(const double *from, char *to, ptrdiff_t stride, size_t n);   /* to nearest even */
+} sga_format;
+
+extern const sga_format sga_format_f64, sga_format_f32, sga_format_f16, sga_format_bf16, sga_format_bool;
+
+const sga_format *sga_format_of(segattn_format format);        /* NULL for a number that is none */
+
+/* The bits of the nearest value to x in a binary format of `fraction` fraction bits and exponents from `lowest` (of the
+   smallest normal number) to `highest`; ties to even, overflow to inf, NaN to the quiet NaN.  At most 32 bits in all.  */
+uint32_t sga_round_to_format(double x, int fraction, int lowest, int highest);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the library share.  Private externs are named sga_.  */
+
+#ifndef SGA_INTERNAL_H
+#define SGA_INTERNAL_H
+
+#include <fenv.h>
+
+#include "format/format.h"
+#include "kernel/kernel.h"
+#include "segattn.h"
+
+#define SGA_LOG2E 0x1.71547652b82fep+0          /* log2 e, rounded to f64: relative error 0.16 u */
+#define SGA_LN2 0x1.62e42fefa39efp-1            /* ln 2, rounded to f64: relative error 0.30 u */
+#define SGA_LN2_LOW 0x1.abc9e3b39803fp-56       /* ln 2 - SGA_LN2, rounded */
+
+/* ---- errors ---- */
+
+/* Fills in the error: "ARGUMENT FORMATTED", and returns the status.  */
+segattn_status sga_fail(segattn_error *error, segattn_status status, const char *argument, const char *format, ...)
+  __attribute__((format(printf, 4, 5)));
+
+/* ---- the floating-point environment ---- */
+
+typedef struct sga_environment { fenv_t saved; } sga_environment;
+/* Round to nearest, no flush to zero, no traps, in the calling thread; and what the caller had, flags included.  */
+void sga_environment_set(sga_environment *e);
+void sga_environment_restore(const sga_environment *e);
+
+/* ---- tensors ---- */
+
+/* The address of an element; a mask's batch and head may be broadcast by stride.  */
+static inline char *sga_at(const segattn_tensor *t, size_t batch, size_t head, size_t position) {
+  return (char *)t->data + (ptrdiff_t)batch * t->stride[0] + (ptrdiff_t)head * t->stride[1] + (ptrdiff_t)position * t->stride[2];
+}
+
+/* EINVAL unless the tensor has the shape (SIZE_MAX: any), a format that `bool` allows or forbids, data, and an extent that
+   can be addressed.  `name` is the argument: "segment.k".  */
+segattn_status sga_tensor_check(const segattn_tensor *t, const char *name, const size_t shape[SEGATTN_AXES], bool boolean,
+                                segattn_error *error);
+/* As above for an output: f64 f32 f16 bf16 and strides under which no two elements share memory.  */
+segattn_status sga_output_check(const segattn_tensor *t, const char *name, const size_t shape[SEGATTN_AXES],
+                                segattn_error *error);
+/* EALIAS when the memory of `a` and of `b` overlaps.  Either may have no data.  */
+segattn_status sga_alias_check(const segattn_tensor *a, const char *name_a, const segattn_tensor *b, const char *name_b,
+                               segattn_error *error);
+
+/* ---- the plan ---- */
+
+struct segattn_plan {
+  segattn_problem problem;      /* scale resolved; slopes and sinks are the plan's own */
+  const sga_kernel *kernel;
+  sga_score score;
+  segattn_format number;        /* SEGATTN_F32 or SEGATTN_F64 */
+  size_t group;                 /* query heads of a KV head */
+  size_t pad_k, pad_v;          /* dims rounded up to SGA_PAD */
+  size_t keys;                  /* announced */
+  int threads;
+};
+
+const sga_kernel *sga_kernel_find(const char *arithmetic, const char *isa, segattn_error *error);
+bool sga_cpu_has(const char *isa);
+segattn_status sga_problem_check(const segattn_problem *p, segattn_error *error);
+double sga_round(const segattn_plan *plan, double x);   /* to the arithmetic's type */
+
+/* ---- queries and segments ---- */
+
+static inline int64_t sga_query_position(const segattn_queries *q, size_t batch, size_t query) {
+  return q->positions ? q->positions[query] : (q->starts ? q->starts[batch] : q->start) + (int64_t)query;
+}
+
+static inline int64_t sga_segment_start(const segattn_segment *s, size_t batch) {
+  return s->starts ? s->starts[batch] : s->start;
+}
+
+segattn_status sga_queries_check(const segattn_plan *plan, const segattn_queries *queries, segattn_error *error);
+segattn_status sga_segment_check(const segattn_plan *plan, const segattn_queries *queries, const segattn_segment *segment,
+                                 segattn_error *error);
+/* The keys of the segment that one row attends, apart from its mask: causal and window.  [*first, *last) of the segment.  */
+void sga_reach(const segattn_problem *p, int64_t query, int64_t start, size_t keys, size_t *first, size_t *last);
+
+/* ---- the tree of accumulators ---- */
+
+enum { SGA_NODES = 256, SGA_SLABS = SGA_NODES + 2 };    /* a range absorbed in order needs at most 2 x 57 nodes */
+
+/* Node (level, index) joins the blocks [index << level, (index + 1) << level).  Blocks are counted from position -2^62.  */
+typedef struct sga_node { uint64_t index; int level, slab; } sga_node;
+
+typedef struct sga_tree {
+  int n;                        /* nodes, in increasing position */
+  sga_node node[SGA_NODES];
+  bool open;                    /* there is an open block, */
+  uint64_t block;               /* this one, */
+  int slab;                     /* in this slab */
+  bool begun;                   /* [first, next): blocks in which what is not held is known to be empty */
+  uint64_t first, next;
+  int64_t end;                  /* position after the last key's segment; a segment begins here or later */
+  int inexact;                  /* merges that met inside a block or overlapped */
+  bool used[SGA_SLABS];         /* slabs in use */
+} sga_tree;
+
+/* left <- left + right, both slabs; the right one is free afterwards.  */
+typedef struct sga_join { int left, right; } sga_join;
+
+uint64_t sga_block_of(int64_t position);
+int64_t sga_block_start(uint64_t block);
+void sga_tree_reset(sga_tree *t);
+/* Makes `block` the open one and closes another.  Returns the number of joins to do first, in order; *fresh: the slab is new and
+   must be cleared after them.  `joins` has room for SGA_SLABS.  */
+int sga_tree_enter(sga_tree *t, uint64_t block, sga_join *joins, bool *fresh);
+/* The root: joins all that is held.  Returns the number of joins; *slab: where the root is then, -1 when nothing is held.  */
+int sga_tree_root(sga_tree *t, sga_join *joins, int *slab);
+/* copy[i].left of `from` goes to slab copy[i].right of `into`; then the joins are done, in order.  */
+typedef struct sga_merge { int n_copies, n_joins; sga_join copy[SGA_SLABS], join[2 * SGA_SLABS]; } sga_merge;
+/* into <- into and from; false when there is no room for the nodes (nothing is changed then).  */
+bool sga_tree_merge(sga_tree *into, const sga_tree *from, sga_merge *m);
+
+/* ---- rows and their accumulators ---- */
+
+/* The accumulators of `rows` rows: slabs of e, l, o.  Rows of one KV head lie side by side: query by query, the heads of the
+   group within a query.  */
+typedef struct sga_slabs {
+  char **slab;                  /* slab number -> memory; NULL: not there yet */
+  size_t rows;
+} sga_slabs;
+
+double sga_number(const segattn_plan *plan, const void *numbers, size_t i);
+void sga_numbers_fill(const segattn_plan *plan, void *numbers, size_t n);     /* with -inf: no maximum yet */
+size_t sga_slab_bytes(const segattn_plan *plan, size_t rows);
+/* Rows [row, ...) of slab `number`.  */
+sga_rows sga_slab_rows(const segattn_plan *plan, const sga_slabs *slabs, int number, size_t row);
+void sga_slab_joins(const segattn_plan *plan, const sga_slabs *slabs, size_t row, size_t n, const sga_join *joins, int n_joins);
+
+enum { SGA_TILE = 32 };         /* query rows that share a decoded block of keys */
+
+/* A thread's scratch: decoded queries, keys and values of one block, masks, weights.  One allocation.  */
+typedef struct sga_scratch {
+  void *q, *k, *v, *bias, *weights;
+  double *mask;
+  void *memory;
+} sga_scratch;
+
+size_t sga_scratch_bytes(const segattn_plan *plan);
+void sga_scratch_place(sga_scratch *s, const segattn_plan *plan, void *memory);
+
+/* A tile: `n` rows from `row` on among the rows of (batch, KV head), with their accumulators from row `slab_row` on.  */
+typedef struct sga_tile {
+  const segattn_plan *plan;
+  const segattn_queries *queries;
+  size_t batch, kv_head, row, n;
+  sga_tree *tree;
+  const sga_slabs *slabs;
+  size_t slab_row;
+  void *m;                      /* numbers: the largest t of each row of the tile */
+  sga_counts *counts;
+  sga_scratch *scratch;
+} sga_tile;
+
+void sga_tile_begin(const sga_tile *t);                 /* decodes the queries */
+void sga_tile_absorb(const sga_tile *t, const segattn_segment *segment);
+/* The head and the query of row i of the tile.  */
+size_t sga_tile_head(const sga_tile *t, size_t i);
+size_t sga_tile_query(const sga_tile *t, size_t i);
+
+/* out and lse of the tile's rows from the root's: sinks joined, divided, stored.  The root's rows are used up.  Either tensor may be
+   NULL.  Counts rows.  */
+void sga_tile_output(const sga_tile *t, sga_rows root, const segattn_tensor *out, const segattn_tensor *lse,
+                     segattn_events *events);
+
+void sga_events_add(segattn_events *to, const sga_counts *counts, const segattn_events *rows);
+
+/* ---- calls and parallel loops ---- */
+
+segattn_status sga_outputs_check(const segattn_plan *plan, const segattn_queries *queries, const segattn_tensor *out,
+                                 const segattn_tensor *lse, segattn_error *error);
+segattn_status sga_call_check(const segattn_plan *plan, const segattn_queries *queries, const segattn_segment *segments,
+                              size_t n_segments, const segattn_tensor *out, const segattn_tensor *lse, segattn_error *error);
+
+
+/* The tiles of a batch of queries, numbered: tile `i` of sga_tile_count.  */
+size_t sga_tile_count(const segattn_plan *plan, const segattn_queries *queries);
+void sga_tile_number(sga_tile *t, const segattn_plan *plan, const segattn_queries *queries, size_t i);
+
+#endif

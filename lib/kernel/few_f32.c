@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The kernel for arithmetic f32, compiled once per instruction set (SGA_ISA).  */
+
+#include "number_f32.h"
+#include "simd.h"
+#include "few.h"

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a kernel offers: one row per arithmetic and instruction set.  Kernels of one arithmetic differ in speed and in
+   nothing else: every function gives the same bits on every instruction set (BOUNDS, section 1).
+
+   Seen by files that are compiled with instruction-set flags: types and constants only.  */
+
+#ifndef SGA_KERNEL_H
+#define SGA_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+  SGA_BLOCK = 128,              /* keys of a block of the absolute grid */
+  SGA_ROWS = 4,                 /* query rows that one kernel call serves: they share a KV head */
+  SGA_PAD = 16                  /* decoded rows are padded with zeros to a multiple of this many numbers */
+};
+
+/* Below, a number is a float or a double: the arithmetic's type.  Pointers to numbers are void * here.  */
+
+/* A set of keys of one block, bit j for key j of the piece.  */
+typedef struct sga_keys { uint64_t word[SGA_BLOCK / 64]; } sga_keys;
+
+typedef struct sga_counts { uint64_t rescales, underflow, nan, inf; } sga_counts;
+
+/* Scores to weights: t in log2 units, from s = q.k.  */
+typedef struct sga_score {
+  double scale_log2e;           /* c of rule 1, already rounded to the arithmetic's type */
+  double cap_log2e, scale_over_cap;     /* x = cap_log2e tanh(s scale_over_cap); cap_log2e 0: no softcap */
+} sga_score;
+
+/* Keys of one block (a piece of it where a segment ends inside), for up to SGA_ROWS rows that share the keys.  */
+typedef struct sga_piece {
+  int keys, rows;               /* 1 .. SGA_BLOCK, 1 .. SGA_ROWS */
+  size_t dim_k, dim_v;          /* padded to a multiple of SGA_PAD */
+  const void *k, *v;            /* numbers, key j at + j * stride; padding is zero; keys that no row attends are not read */
+  size_t k_stride, v_stride;    /* in numbers */
+  const void *q[SGA_ROWS];      /* numbers, dim_k of them */
+  sga_keys live[SGA_ROWS];      /* the keys that a row attends */
+  const sga_score *score;
+  const void *bias[SGA_ROWS];   /* numbers: max(mask log2 e, -MAX) a key; NULL without a mask */
+  double slope[SGA_ROWS];       /* slope log2 e, rounded to the type; 0 without */
+  int64_t distance[SGA_ROWS];   /* position of key 0 - position of the query */
+  void *e[SGA_ROWS], *l[SGA_ROWS], *o[SGA_ROWS];        /* the open accumulator of each row */
+  void *m[SGA_ROWS];            /* the largest t of the row so far */
+  void *weights;                /* scratch: 3 * SGA_ROWS * SGA_BLOCK numbers, 64-byte aligned */
+  sga_counts *counts;
+} sga_piece;
+
+/* Accumulators of n rows, e and l side by side, o row by row of `dim` padded numbers.  */
+typedef struct sga_rows { void *e, *l, *o; } sga_rows;
+
+typedef struct sga_kernel {
+  const char *arithmetic, *isa;
+  size_t size;                  /* bytes of a number */
+  void (*absorb)(const sga_piece *piece);                               /* rules 1 to 4 */
+  void (*join)(sga_rows left, sga_rows right, size_t n, size_t dim);    /* rule 5: left <- left + right */
+  void (*clear)(sga_rows rows, size_t n, size_t dim);                   /* the empty accumulator */
+  void (*sink)(sga_rows row, size_t dim, double t);                     /* rule 6: joins one key of value 0 to one row */
+  void (*divide)(sga_rows rows, size_t n, size_t dim);                  /* rule 6: o <- o / l, NaN canonical, no -0 */
+} sga_kernel;
+
+#endif

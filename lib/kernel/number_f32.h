@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The number of arithmetic f32.  */
+
+#include <float.h>
+
+#include "exp2.h"
+
+typedef float num;
+#define NUM f32
+#define NUM_BITS 32
+#define NUM_MAX FLT_MAX
+#define EXPONENT_MIN (-126)     /* of the smallest normal number */
+#define EXP2_DEGREE EXP2_F32_DEGREE
+#define EXP2_COEFFICIENT sga_exp2_f32

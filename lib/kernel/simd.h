@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A dozen vector operations under fixed names, for the number type and the instruction set that the including file was
+   compiled for.  Only static inline functions.
+
+   vec        LANES numbers                      vec_fma(a, b, c) = a b + c, rounded once, on every instruction set
+   chains     the eight FMA chains of CHAIN_KEYS scores (rule 1): lane c of key i sums d = c, c + 8, c + 16, ...
+   A comparison gives a bit per lane and is false for NaN.  vec_max(a, b) is a > b ? a : b.
+   vec_pow2(k) is 2^k for integers EXPONENT_MIN <= k <= 127 and any number otherwise.  */
+
+#include <stdint.h>
+
+#define SGA_PASTE_(a, b, c) a##_##b##_##c
+#define SGA_PASTE(a, b, c) SGA_PASTE_(a, b, c)
+#define SGA_TEXT_(a) #a
+#define SGA_TEXT(a) SGA_TEXT_(a)
+
+#if defined __AVX512F__ && defined __AVX512VL__ && defined __AVX512DQ__
+# include "simd_avx512.h"
+#elif defined __AVX2__ && defined __FMA__
+# include "simd_avx2.h"
+#else
+# include "simd_portable.h"
+#endif

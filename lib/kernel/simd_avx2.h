@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* simd.h for AVX2 with FMA.  In f32 a register holds the chains of one key; in f64 two registers do.  */
+
+#include <immintrin.h>
+
+#if NUM_BITS == 32
+
+enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 2, VALUE_VECS = 2 };
+typedef __m256 vec;
+typedef __m256 chains;
+
+static inline vec vec_load(const num *p) { return _mm256_loadu_ps(p); }
+static inline void vec_store(num *p, vec a) { _mm256_storeu_ps(p, a); }
+static inline vec vec_set1(num a) { return _mm256_set1_ps(a); }
+static inline vec vec_add(vec a, vec b) { return _mm256_add_ps(a, b); }
+static inline vec vec_sub(vec a, vec b) { return _mm256_sub_ps(a, b); }
+static inline vec vec_mul(vec a, vec b) { return _mm256_mul_ps(a, b); }
+static inline vec vec_div(vec a, vec b) { return _mm256_div_ps(a, b); }
+static inline vec vec_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
+static inline vec vec_max(vec a, vec b) { return _mm256_max_ps(a, b); }
+static inline vec vec_rint(vec a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static inline uint32_t vec_gt(vec a, vec b) { return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ)); }
+static inline uint32_t vec_nan(vec a) { return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, a, _CMP_UNORD_Q)); }
+static inline vec vec_zero_below(vec a, vec k, vec limit) {
+  return _mm256_andnot_ps(_mm256_cmp_ps(k, limit, _CMP_LT_OQ), a);
+}
+static inline vec vec_pow2(vec k) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(k), _mm256_set1_epi32(127)), 23));
+}
+
+static inline chains chains_zero(void) { return _mm256_setzero_ps(); }
+static inline chains chains_query(const num *q) { return _mm256_loadu_ps(q); }
+static inline chains chains_keys(const num *a, const num *b) { (void)b; return _mm256_loadu_ps(a); }
+static inline chains chains_fma(chains a, chains b, chains c) { return _mm256_fmadd_ps(a, b, c); }
+
+static inline __m128 chains_half(__m256 a) {    /* 0+4, 1+5, 2+6, 3+7 */
+  return _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+}
+
+static inline void chains_sum4(const chains x[4], num *s) {
+  __m128 a = chains_half(x[0]), b = chains_half(x[1]), c = chains_half(x[2]), d = chains_half(x[3]);
+  __m128 ab = _mm_add_ps(_mm_shuffle_ps(a, b, 0x44), _mm_shuffle_ps(a, b, 0xee));
+  __m128 cd = _mm_add_ps(_mm_shuffle_ps(c, d, 0x44), _mm_shuffle_ps(c, d, 0xee));
+  _mm_storeu_ps(s, _mm_add_ps(_mm_shuffle_ps(ab, cd, 0x88), _mm_shuffle_ps(ab, cd, 0xdd)));
+}
+
+#else
+
+enum { LANES = 4, CHAIN_KEYS = 1, SCORE_ROWS = 1, VALUE_VECS = 2 };
+typedef __m256d vec;
+typedef struct chains { __m256d low, high; } chains;
+
+static inline vec vec_load(const num *p) { return _mm256_loadu_pd(p); }
+static inline void vec_store(num *p, vec a) { _mm256_storeu_pd(p, a); }
+static inline vec vec_set1(num a) { return _mm256_set1_pd(a); }
+static inline vec vec_add(vec a, vec b) { return _mm256_add_pd(a, b); }
+static inline vec vec_sub(vec a, vec b) { return _mm256_sub_pd(a, b); }
+static inline vec vec_mul(vec a, vec b) { return _mm256_mul_pd(a, b); }
+static inline vec vec_div(vec a, vec b) { return _mm256_div_pd(a, b); }
+static inline vec vec_fma(vec a, vec b, vec c) { return _mm256_fmadd_pd(a, b, c); }
+static inline vec vec_max(vec a, vec b) { return _mm256_max_pd(a, b); }
+static inline vec vec_rint(vec a) { return _mm256_round_pd(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static inline uint32_t vec_gt(vec a, vec b) { return (uint32_t)_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_GT_OQ)); }
+static inline uint32_t vec_nan(vec a) { return (uint32_t)_mm256_movemask_pd(_mm256_cmp_pd(a, a, _CMP_UNORD_Q)); }
+static inline vec vec_zero_below(vec a, vec k, vec limit) {
+  return _mm256_andnot_pd(_mm256_cmp_pd(k, limit, _CMP_LT_OQ), a);
+}
+static inline vec vec_pow2(vec k) {             /* k + 1.5 2^52 has k in its low bits */
+  __m256i bits = _mm256_castpd_si256(_mm256_add_pd(k, _mm256_set1_pd(0x1.8p52)));
+  return _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_add_epi64(bits, _mm256_set1_epi64x(1023)), 52));
+}
+
+static inline chains chains_zero(void) { return (chains){ _mm256_setzero_pd(), _mm256_setzero_pd() }; }
+static inline chains chains_query(const num *q) { return (chains){ _mm256_loadu_pd(q), _mm256_loadu_pd(q + 4) }; }
+static inline chains chains_keys(const num *a, const num *b) { (void)b; return chains_query(a); }
+static inline chains chains_fma(chains a, chains b, chains c) {
+  return (chains){ _mm256_fmadd_pd(a.low, b.low, c.low), _mm256_fmadd_pd(a.high, b.high, c.high) };
+}
+
+static inline void chains_sum4(const chains x[4], num *s) {
+  for (int i = 0; i < 4; i++) {
+    __m256d a = _mm256_add_pd(x[i].low, x[i].high);
+    __m128d b = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
+    s[i] = _mm_cvtsd_f64(b) + _mm_cvtsd_f64(_mm_unpackhi_pd(b, b));
+  }
+}
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* simd.h for AVX-512 (F, VL, DQ).  In f32 a register holds the chains of two keys.  */
+
+#include <immintrin.h>
+
+#if NUM_BITS == 32
+
+enum { LANES = 16, CHAIN_KEYS = 2, SCORE_ROWS = 4, VALUE_VECS = 4 };
+typedef __m512 vec;
+typedef __m512 chains;
+
+static inline vec vec_load(const num *p) { return _mm512_loadu_ps(p); }
+static inline void vec_store(num *p, vec a) { _mm512_storeu_ps(p, a); }
+static inline vec vec_set1(num a) { return _mm512_set1_ps(a); }
+static inline vec vec_add(vec a, vec b) { return _mm512_add_ps(a, b); }
+static inline vec vec_sub(vec a, vec b) { return _mm512_sub_ps(a, b); }
+static inline vec vec_mul(vec a, vec b) { return _mm512_mul_ps(a, b); }
+static inline vec vec_div(vec a, vec b) { return _mm512_div_ps(a, b); }
+static inline vec vec_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
+static inline vec vec_max(vec a, vec b) { return _mm512_max_ps(a, b); }
+static inline vec vec_rint(vec a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static inline uint32_t vec_gt(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+static inline uint32_t vec_nan(vec a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
+static inline vec vec_zero_below(vec a, vec k, vec limit) {
+  return _mm512_mask_mov_ps(a, _mm512_cmp_ps_mask(k, limit, _CMP_LT_OQ), _mm512_setzero_ps());
+}
+static inline vec vec_pow2(vec k) { return _mm512_scalef_ps(_mm512_set1_ps(1), k); }
+
+static inline chains chains_zero(void) { return _mm512_setzero_ps(); }
+static inline chains chains_query(const num *q) {
+  return _mm512_broadcast_f32x8(_mm256_loadu_ps(q));
+}
+static inline chains chains_keys(const num *a, const num *b) {
+  return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(a)), _mm256_loadu_ps(b), 1);
+}
+static inline chains chains_fma(chains a, chains b, chains c) { return _mm512_fmadd_ps(a, b, c); }
+
+static inline __m512 chains_half(__m512 x, __m512 y) {  /* 0+4, 1+5, 2+6, 3+7 of x's keys a and b, y's keys a and b */
+  return _mm512_add_ps(_mm512_shuffle_f32x4(x, y, 0x88), _mm512_shuffle_f32x4(x, y, 0xdd));
+}
+
+static inline void chains_sum4(const chains x[4], num *s) {
+  __m512 p = chains_half(x[0], x[1]), r = chains_half(x[2], x[3]);
+  __m512 t = _mm512_add_ps(_mm512_shuffle_ps(p, r, 0x44), _mm512_shuffle_ps(p, r, 0xee));
+  t = _mm512_add_ps(t, _mm512_shuffle_ps(t, t, 0xb1));  /* lanes 0 and 2 of the quarters: x, z; of keys a, b, then y, w */
+  const __m512i order = _mm512_setr_epi32(0, 8, 2, 10, 4, 12, 6, 14, 0, 0, 0, 0, 0, 0, 0, 0);
+  _mm256_storeu_ps(s, _mm512_castps512_ps256(_mm512_permutexvar_ps(order, t)));
+}
+
+#else
+
+enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 4, VALUE_VECS = 4 };
+typedef __m512d vec;
+typedef __m512d chains;
+
+static inline vec vec_load(const num *p) { return _mm512_loadu_pd(p); }
+static inline void vec_store(num *p, vec a) { _mm512_storeu_pd(p, a); }
+static inline vec vec_set1(num a) { return _mm512_set1_pd(a); }
+static inline vec vec_add(vec a, vec b) { return _mm512_add_pd(a, b); }
+static inline vec vec_sub(vec a, vec b) { return _mm512_sub_pd(a, b); }
+static inline vec vec_mul(vec a, vec b) { return _mm512_mul_pd(a, b); }
+static inline vec vec_div(vec a, vec b) { return _mm512_div_pd(a, b); }
+static inline vec vec_fma(vec a, vec b, vec c) { return _mm512_fmadd_pd(a, b, c); }
+static inline vec vec_max(vec a, vec b) { return _mm512_max_pd(a, b); }
+static inline vec vec_rint(vec a) { return _mm512_roundscale_pd(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static inline uint32_t vec_gt(vec a, vec b) { return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ); }
+static inline uint32_t vec_nan(vec a) { return _mm512_cmp_pd_mask(a, a, _CMP_UNORD_Q); }
+static inline vec vec_zero_below(vec a, vec k, vec limit) {
+  return _mm512_mask_mov_pd(a, _mm512_cmp_pd_mask(k, limit, _CMP_LT_OQ), _mm512_setzero_pd());
+}
+static inline vec vec_pow2(vec k) { return _mm512_scalef_pd(_mm512_set1_pd(1), k); }
+
+static inline chains chains_zero(void) { return _mm512_setzero_pd(); }
+static inline chains chains_query(const num *q) { return _mm512_loadu_pd(q); }
+static inline chains chains_keys(const num *a, const num *b) { (void)b; return _mm512_loadu_pd(a); }
+static inline chains chains_fma(chains a, chains b, chains c) { return _mm512_fmadd_pd(a, b, c); }
+
+static inline void chains_sum4(const chains x[4], num *s) {
+  for (int i = 0; i < 4; i++) {
+    __m256d a = _mm256_add_pd(_mm512_castpd512_pd256(x[i]), _mm512_extractf64x4_pd(x[i], 1));
+    __m128d b = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
+    s[i] = _mm_cvtsd_f64(b) + _mm_cvtsd_f64(_mm_unpackhi_pd(b, b));
+  }
+}
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* simd.h in plain C.  A fused multiply-add without the instruction: in f32 through f64, rounded to odd so that the second
+   rounding is right (Boldo and Melquiond 2008); in f64 by fma(), which is exact by definition.  */
+
+#include <math.h>
+#include <string.h>
+
+enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 1, VALUE_VECS = 2 };
+
+typedef struct vec { num x[LANES]; } vec;
+typedef vec chains;
+
+static inline num num_fma(num a, num b, num c) {
+#if NUM_BITS == 32
+  double p = (double)a * b, s = p + c;          /* p is exact */
+  double t = s - p, error = (p - (s - t)) + (c - t);    /* TwoSum; NaN where s is inf or NaN */
+  uint64_t bits;
+  memcpy(&bits, &s, sizeof bits);
+  if ((error > 0 || error < 0) && !(bits & 1)) {        /* inexact and even: to the odd neighbour on the side of the error */
+    bits += (error > 0) == (s > 0) ? 1 : (uint64_t)-1;
+    memcpy(&s, &bits, sizeof s);
+  }
+  return (float)s;
+#else
+  return fma(a, b, c);
+#endif
+}
+
+#define EACH(i) for (int i = 0; i < LANES; i++)
+
+static inline vec vec_load(const num *p) { vec r; memcpy(&r, p, sizeof r); return r; }
+static inline void vec_store(num *p, vec a) { memcpy(p, &a, sizeof a); }
+static inline vec vec_set1(num a) { vec r; EACH(i) r.x[i] = a; return r; }
+static inline vec vec_add(vec a, vec b) { EACH(i) a.x[i] += b.x[i]; return a; }
+static inline vec vec_sub(vec a, vec b) { EACH(i) a.x[i] -= b.x[i]; return a; }
+static inline vec vec_mul(vec a, vec b) { EACH(i) a.x[i] *= b.x[i]; return a; }
+static inline vec vec_div(vec a, vec b) { EACH(i) a.x[i] /= b.x[i]; return a; }
+static inline vec vec_fma(vec a, vec b, vec c) { EACH(i) c.x[i] = num_fma(a.x[i], b.x[i], c.x[i]); return c; }
+static inline vec vec_max(vec a, vec b) { EACH(i) b.x[i] = a.x[i] > b.x[i] ? a.x[i] : b.x[i]; return b; }
+static inline uint32_t vec_gt(vec a, vec b) { uint32_t m = 0; EACH(i) m |= (uint32_t)(a.x[i] > b.x[i]) << i; return m; }
+static inline uint32_t vec_nan(vec a) { uint32_t m = 0; EACH(i) m |= (uint32_t)(a.x[i] != a.x[i]) << i; return m; }
+static inline vec vec_zero_below(vec a, vec k, vec limit) {     /* k < limit ? +0 : a */
+  EACH(i) a.x[i] = k.x[i] < limit.x[i] ? 0 : a.x[i];
+  return a;
+}
+
+static inline vec vec_rint(vec a) {
+#if NUM_BITS == 32
+  EACH(i) a.x[i] = rintf(a.x[i]);
+#else
+  EACH(i) a.x[i] = rint(a.x[i]);
+#endif
+  return a;
+}
+
+static inline vec vec_pow2(vec k) {
+  EACH(i) {
+    num x = k.x[i] >= EXPONENT_MIN && k.x[i] <= 127 ? k.x[i] : 0;
+#if NUM_BITS == 32
+    uint32_t bits = (uint32_t)((int32_t)x + 127) << 23;
+#else
+    uint64_t bits = (uint64_t)((int64_t)x + 1023) << 52;
+#endif
+    memcpy(&k.x[i], &bits, sizeof bits);
+  }
+  return k;
+}
+
+static inline chains chains_zero(void) { return vec_set1(0); }
+static inline chains chains_query(const num *q) { return vec_load(q); }
+static inline chains chains_keys(const num *a, const num *b) { (void)b; return vec_load(a); }
+static inline chains chains_fma(chains a, chains b, chains c) { return vec_fma(a, b, c); }
+
+static inline num chains_sum(chains a) {
+  return ((a.x[0] + a.x[4]) + (a.x[2] + a.x[6])) + ((a.x[1] + a.x[5]) + (a.x[3] + a.x[7]));
+}
+
+/* The scores of four registers of keys: those of the keys `a` first, then those of the keys `b`.  */
+static inline void chains_sum4(const chains x[4], num *s) {
+  for (int i = 0; i < 4; i++)
+    s[i] = chains_sum(x[i]);
+}

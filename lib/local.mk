@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The library.  The kernels are compiled once per instruction set from the same sources; the flags of a set touch only its
+# own archive, never the code that chooses (lib/dispatch.c).
+
+include_HEADERS = lib/segattn.h
+pkgconfig_DATA = lib/segattn.pc
+lib_LTLIBRARIES += libsegattn.la
+noinst_LTLIBRARIES += libsga.la libkernel_portable.la
+
+kernel_sources = \
+  lib/kernel/few_f32.c lib/kernel/few_f64.c lib/kernel/exp2.h lib/kernel/few.h lib/kernel/kernel.h \
+  lib/kernel/number_f32.h lib/kernel/number_f64.h lib/kernel/simd.h lib/kernel/simd_avx2.h lib/kernel/simd_avx512.h \
+  lib/kernel/simd_portable.h
+
+libkernel_portable_la_SOURCES = $(kernel_sources)
+libkernel_portable_la_CFLAGS = $(AM_CFLAGS) -DSGA_ISA=portable
+
+kernels = libkernel_portable.la
+if AVX2
+noinst_LTLIBRARIES += libkernel_avx2.la
+libkernel_avx2_la_SOURCES = $(kernel_sources)
+libkernel_avx2_la_CFLAGS = $(AM_CFLAGS) -DSGA_ISA=avx2 $(AVX2_CFLAGS)
+kernels += libkernel_avx2.la
+endif
+if AVX512
+noinst_LTLIBRARIES += libkernel_avx512.la
+libkernel_avx512_la_SOURCES = $(kernel_sources)
+libkernel_avx512_la_CFLAGS = $(AM_CFLAGS) -DSGA_ISA=avx512 $(AVX512_CFLAGS)
+kernels += libkernel_avx512.la
+endif
+
+# All of it, private names included: tests of single parts link this one.
+libsga_la_SOURCES = \
+  lib/attend.c lib/cpu.c lib/dispatch.c lib/elementary.c lib/error.c lib/plan.c lib/problem.c lib/segment.c lib/slab.c \
+  lib/state.c lib/tensor.c lib/tree.c lib/elementary.h lib/internal.h lib/format/bf16.c lib/format/bool.c \
+  lib/format/f16.c lib/format/f32.c lib/format/f64.c lib/format/format.c lib/format/format.h
+libsga_la_LIBADD = $(kernels)
+
+libsegattn_la_SOURCES =
+libsegattn_la_LIBADD = libsga.la
+libsegattn_la_LDFLAGS = -version-info 0:0:0 -no-undefined -export-symbols-regex '^segattn_' $(OPENMP_CFLAGS)
+
+EXTRA_DIST += lib/segattn.pc.in

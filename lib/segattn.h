@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* segattn: segmented attention with carried state.
+
+   For one query row with keys j = 0 .. n-1, scores s_j and values v_j
+
+       M = max s_j,  S = sum exp(s_j - M),  O = sum exp(s_j - M) v_j,  out = O / S,  lse = M + ln S
+       s_j = softcap(scale q.k_j) + slope (key position - query position) + mask_j
+
+   (Vaswani et al. 2017; the running maximum is Milakov and Gimelshein 2018, merging of states Rabe and Staats 2021).
+   The keys may come in any number of segments, each in its own storage format.
+
+   The promise.  out and lse are a pure function of the query, the mask, and the keys and values at their absolute
+   positions: the same bits for every segmentation, number of threads, batch, instruction set and memory layout.
+   lib/BOUNDS defines the evaluation operation by operation and derives the error bound.
+
+   Axes.  Every tensor has four: batch, head, position, dim.  A segattn_tensor is a view: nothing is copied and nothing
+   is owned.  Strides are in bytes and may be zero (broadcast) or negative.
+
+   Threads.  A plan is immutable and may be used by any number of threads at once.  A state belongs to one thread at a
+   time.  Nothing is printed, no global is written, no signal or floating-point setting is left changed.
+
+   Errors.  Every function that can fail returns a status and, where `error` is not NULL, fills in what was wrong:
+   the argument, the value, and what was expected.  A call that fails changes nothing that it was given, except that
+   SEGATTN_ENOMEM from absorb leaves the state usable and unchanged.  */
+
+#ifndef SEGATTN_H
+#define SEGATTN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- status ---- */
+
+typedef enum segattn_status {
+  SEGATTN_OK = 0,
+  SEGATTN_EINVAL,               /* a value out of its range: shapes that disagree, NaN scale, an unknown name */
+  SEGATTN_ENOMEM,               /* memory could not be had */
+  SEGATTN_EORDER,               /* a segment begins before the end of what was absorbed: use segattn_state_merge */
+  SEGATTN_EALIAS,               /* an output overlaps an input or another output */
+  SEGATTN_EUNSUPPORTED          /* legal, but not on this machine or in this version: the text says which */
+} segattn_status;
+
+typedef struct segattn_error {
+  segattn_status code;
+  char argument[48];            /* the argument at fault: "problem.scale", "segment.k" */
+  char text[256];               /* one sentence: argument, value, expectation */
+} segattn_error;
+
+const char *segattn_strerror(segattn_status status);    /* a constant English phrase; never NULL */
+const char *segattn_version(void);                      /* "0.1.0" */
+
+/* ---- tensors ---- */
+
+typedef enum segattn_format {
+  SEGATTN_F64, SEGATTN_F32, SEGATTN_F16, SEGATTN_BF16,
+  SEGATTN_BOOL,                 /* masks only: one byte, non-zero means attend */
+  SEGATTN_FORMATS               /* their number */
+} segattn_format;
+
+enum { SEGATTN_BATCH, SEGATTN_HEAD, SEGATTN_POS, SEGATTN_DIM, SEGATTN_AXES };
+
+typedef struct segattn_tensor {
+  void *data;                   /* element [0,0,0,0]; the library writes to outputs only */
+  segattn_format format;
+  size_t shape[SEGATTN_AXES];   /* batch, head, position, dim */
+  ptrdiff_t stride[SEGATTN_AXES];       /* bytes from an element to the next along the axis */
+} segattn_tensor;
+
+/* A C-contiguous tensor [batch][head][position][dim].  */
+segattn_tensor segattn_tensor_of(void *data, segattn_format format, size_t batch, size_t heads, size_t positions,
+                                 size_t dim);
+/* The same memory with the axes in the order of `axes`, slowest first: "bhpd" is what _of gives, "bphd" has the heads of
+   one position side by side.  The shape arguments keep their meaning.  A bad `axes` gives a tensor with data NULL.  */
+segattn_tensor segattn_tensor_axes(const char *axes, void *data, segattn_format format, size_t batch, size_t heads,
+                                   size_t positions, size_t dim);
+
+segattn_status segattn_format_find(segattn_format *format, const char *name, segattn_error *error);
+const char *segattn_format_name(segattn_format format);         /* "f16"; NULL for a number that is none */
+size_t segattn_format_bytes(segattn_format format, size_t n);   /* bytes of n elements side by side */
+/* n contiguous elements to f64 (exact) and from f64 (to nearest even, straight from the f64; overflow gives inf).  */
+void segattn_decode(segattn_format format, const void *from, double *to, size_t n);
+void segattn_encode(segattn_format format, const double *from, void *to, size_t n);
+
+/* ---- the problem ---- */
+
+typedef struct segattn_problem {
+  size_t q_heads, kv_heads;     /* query head h reads KV head h / (q_heads / kv_heads); q_heads a multiple of kv_heads */
+  size_t dim_k, dim_v;          /* from 1 to SEGATTN_MAX_DIM */
+  double scale;                 /* any finite number; segattn_problem_init sets SEGATTN_SCALE_DEFAULT */
+  double softcap;               /* s -> softcap tanh(s / softcap); 0 is off; negative is an error */
+  bool causal;                  /* only keys with key position <= query position */
+  size_t window;                /* only keys with |query position - key position| < window; 0 is off */
+  const double *slopes;         /* ALiBi: one per query head, owned by the caller, read by segattn_plan_alloc; or NULL */
+  const double *sinks;          /* one logit per query head, joined at finalise; or NULL.  Same ownership.  */
+} segattn_problem;
+
+#define SEGATTN_MAX_DIM 1024
+#define SEGATTN_SCALE_DEFAULT (0x1.8p1023)      /* stands for 1 / sqrt(dim_k) */
+
+void segattn_problem_init(segattn_problem *problem);
+/* ALiBi slopes of `heads` heads (Press, Smith, Lewis 2022; any number of heads, as the authors' code has it).  */
+void segattn_alibi_slopes(size_t heads, double *slopes);
+
+/* ---- the plan ---- */
+
+typedef struct segattn_options {
+  const char *arithmetic;       /* "f32" (default when NULL) or "f64" */
+  const char *isa;              /* "portable", "avx2", "avx512"; NULL: SEGATTN_ISA, else the best of the machine */
+  int threads;                  /* 0: OMP_NUM_THREADS, else the machine's */
+  size_t keys;                  /* keys a state is expected to absorb; it grows when there are more */
+} segattn_options;
+
+typedef struct segattn_plan segattn_plan;
+
+/* `options` may be NULL.  EINVAL: a field out of range, q_heads no multiple of kv_heads, an unknown name (or an unknown
+   SEGATTN_ISA in the environment).  EUNSUPPORTED: an instruction set that this machine has not.  */
+segattn_status segattn_plan_alloc(segattn_plan **plan, const segattn_problem *problem, const segattn_options *options,
+                                  segattn_error *error);
+void segattn_plan_free(segattn_plan *plan);                     /* NULL is allowed */
+const char *segattn_plan_isa(const segattn_plan *plan);
+const char *segattn_plan_arithmetic(const segattn_plan *plan);
+int segattn_plan_threads(const segattn_plan *plan);
+double segattn_plan_scale(const segattn_plan *plan);            /* what SEGATTN_SCALE_DEFAULT became */
+/* Name number i of what this build and this machine can run, best last; NULL past the end.  */
+const char *segattn_isa_name(int i);
+const char *segattn_arithmetic_name(int i);
+
+/* ---- queries and segments ---- */
+
+typedef struct segattn_queries {
+  segattn_tensor q;             /* [batch][q_heads][queries][dim_k] */
+  int64_t start;                /* absolute position of query 0 (causal, window and slopes read positions) */
+  const int64_t *starts;        /* or one per batch element, */
+  const int64_t *positions;     /* or one per query, the same for every batch element */
+} segattn_queries;
+
+typedef struct segattn_segment {
+  segattn_tensor k;             /* [batch][kv_heads][keys][dim_k]; data may be NULL when there are no keys */
+  segattn_tensor v;             /* [batch][kv_heads][keys][dim_v]; may be a view of k */
+  int64_t start;                /* absolute position of key 0, may be negative (padding on the left) */
+  const int64_t *starts;        /* or one per batch element */
+  segattn_tensor mask;          /* [batch or 1][q_heads or 1][queries][keys], added to the score; -inf, or false in
+                                   SEGATTN_BOOL, skips the key: its K and V are not read.  data NULL: no mask.  */
+} segattn_segment;
+
+/* ---- the state ---- */
+
+typedef struct segattn_state segattn_state;
+
+/* A state of queries->q's batch, heads and queries; `queries` itself is not kept, the plan must outlive the state.  */
+segattn_status segattn_state_alloc(segattn_state **state, const segattn_plan *plan, const segattn_queries *queries,
+                                   segattn_error *error);
+void segattn_state_free(segattn_state *state);                  /* NULL is allowed */
+void segattn_state_reset(segattn_state *state);                 /* the empty state */
+
+/* Segments come in increasing position; gaps are allowed; EORDER where a segment begins before the end of the last.  */
+segattn_status segattn_state_absorb(segattn_state *state, const segattn_queries *queries,
+                                    const segattn_segment *segment, segattn_error *error);
+
+/* into <- into joined with from, which is unchanged; into == from is EALIAS.  Both of one problem, arithmetic, batch and
+   queries.  States whose ranges of key positions meet on a multiple of 128 merge exactly: the same bits in any order
+   and by any tree of merges.  Others are legal: within the bound, 3 roundings more a merge, and not promised bit for bit
+   (so do not merge key by key).  */
+segattn_status segattn_state_merge(segattn_state *into, const segattn_state *from, segattn_error *error);
+
+/* out [batch][q_heads][queries][dim_v] and lse [batch][q_heads][queries][1], natural logarithm; f64 f32 f16 or bf16, any
+   strides that do not fold; either may be NULL.  The state stays as it was.  A row without keys: out 0, lse -inf.  */
+segattn_status segattn_state_finalise(const segattn_state *state, const segattn_tensor *out, const segattn_tensor *lse,
+                                      segattn_error *error);
+
+/* M and S [batch][q_heads][queries][1], O [batch][q_heads][queries][dim_v], all SEGATTN_F64, natural base, without
+   sinks; each may be NULL.  An empty row: M = -inf, S = 0, O = 0.  */
+segattn_status segattn_state_export(const segattn_state *state, const segattn_tensor *M, const segattn_tensor *S,
+                                    const segattn_tensor *O, segattn_error *error);
+
+/* Events so far, over all rows.  */
+typedef struct segattn_events {
+  uint64_t rescales;            /* a key moved the reference exponent of a block that already held one */
+  uint64_t underflow;           /* a weight became 0 although its score is finite */
+  uint64_t overflow;            /* rows whose weight sum or output is infinite */
+  uint64_t nan, inf;            /* scores that are NaN, +inf */
+  uint64_t masked_rows;         /* rows whose weight sum is 0: every key masked, or every score -inf */
+} segattn_events;
+void segattn_state_events(const segattn_state *state, segattn_events *events);
+
+/* ---- all of it in one call ---- */
+
+/* The same bits as alloc, absorb each segment, finalise; scratch a few hundred kB a thread, whatever the number of keys.
+   `events` may be NULL.  */
+segattn_status segattn_attend(const segattn_plan *plan, const segattn_queries *queries, const segattn_segment *segments,
+                              size_t n_segments, const segattn_tensor *out, const segattn_tensor *lse,
+                              segattn_events *events, segattn_error *error);
+
+/* bound [batch][q_heads][queries][dim_v], SEGATTN_F64: |out - exact| <= bound for what finalise returns in f64, exact being
+   real arithmetic on the stored inputs (BOUNDS, theorem 1).  For `out` written in a narrower format add half an ulp of it.
+   inf where the arithmetic can overflow; NaN where the exact result is undefined.  lse_bound may be NULL.
+   Scalar f64: about 50 times the time of attend.  */
+segattn_status segattn_bound(const segattn_plan *plan, const segattn_queries *queries, const segattn_segment *segments,
+                             size_t n_segments, const segattn_tensor *bound, const segattn_tensor *lse_bound,
+                             segattn_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A segment of keys, cut along the absolute grid of blocks and given to the kernel piece by piece.
+
+   A tile is up to SGA_TILE query rows that share a KV head.  For each block that a segment touches: which keys does each row
+   attend (position, mask), decode those keys and values once for the tile, run the kernel for SGA_ROWS rows at a time.  A key
+   that no row of the tile attends is never read.  Keys and values that already lie as the kernel wants them are not copied.  */
+
+#include <math.h>
+#include <string.h>
+
+#include "internal.h"
+
+/* ---- tiles ---- */
+
+size_t sga_tile_head(const sga_tile *t, size_t i) {
+  return t->kv_head * t->plan->group + (t->row + i) % t->plan->group;
+}
+
+size_t sga_tile_query(const sga_tile *t, size_t i) {
+  return (t->row + i) / t->plan->group;
+}
+
+static size_t tiles_of_head(const segattn_plan *plan, const segattn_queries *queries) {
+  return (queries->q.shape[SEGATTN_POS] * plan->group + SGA_TILE - 1) / SGA_TILE;
+}
+
+size_t sga_tile_count(const segattn_plan *plan, const segattn_queries *queries) {
+  return queries->q.shape[SEGATTN_BATCH] * plan->problem.kv_heads * tiles_of_head(plan, queries);
+}
+
+void sga_tile_number(sga_tile *t, const segattn_plan *plan, const segattn_queries *queries, size_t i) {
+  size_t tiles = tiles_of_head(plan, queries), rows = queries->q.shape[SEGATTN_POS] * plan->group;
+  t->plan = plan;
+  t->queries = queries;
+  t->row = i % tiles * SGA_TILE;
+  t->n = rows - t->row < SGA_TILE ? rows - t->row : SGA_TILE;
+  t->kv_head = i / tiles % plan->problem.kv_heads;
+  t->batch = i / tiles / plan->problem.kv_heads;
+}
+
+/* ---- numbers in scratch ---- */
+
+static size_t number_bytes(const segattn_plan *plan, size_t n) {
+  return (n * plan->kernel->size + 63) / 64 * 64;
+}
+
+size_t sga_scratch_bytes(const segattn_plan *plan) {
+  return number_bytes(plan, SGA_TILE * plan->pad_k) + number_bytes(plan, SGA_BLOCK * plan->pad_k) +
+         number_bytes(plan, SGA_BLOCK * plan->pad_v) + number_bytes(plan, SGA_TILE * SGA_BLOCK) +
+         number_bytes(plan, 3 * SGA_ROWS * SGA_BLOCK) + SGA_BLOCK * sizeof(double);
+}
+
+void sga_scratch_place(sga_scratch *s, const segattn_plan *plan, void *memory) {
+  char *p = memory;
+  s->q = p;
+  s->k = p += number_bytes(plan, SGA_TILE * plan->pad_k);
+  s->v = p += number_bytes(plan, SGA_BLOCK * plan->pad_k);
+  s->bias = p += number_bytes(plan, SGA_BLOCK * plan->pad_v);
+  s->weights = p += number_bytes(plan, SGA_TILE * SGA_BLOCK);
+  s->mask = (double *)(void *)(p + number_bytes(plan, 3 * SGA_ROWS * SGA_BLOCK));
+}
+
+static void *number_at(const segattn_plan *plan, void *numbers, size_t i) {
+  return (char *)numbers + i * plan->kernel->size;
+}
+
+/* `dim` elements decoded, zeros up to `padded`.  */
+static void decode(const segattn_plan *plan, const segattn_tensor *t, const char *from, void *to, size_t dim, size_t pad) {
+  const sga_format *f = sga_format_of(t->format);
+  if (plan->number == SEGATTN_F32)
+    f->to_f32(from, t->stride[SEGATTN_DIM], to, dim);
+  else
+    f->to_f64(from, t->stride[SEGATTN_DIM], to, dim);
+  memset(number_at(plan, to, dim), 0, (pad - dim) * plan->kernel->size);
+}
+
+void sga_tile_begin(const sga_tile *t) {
+  const segattn_plan *plan = t->plan;
+  const segattn_tensor *q = &t->queries->q;
+  for (size_t i = 0; i < t->n; i++)
+    decode(plan, q, sga_at(q, t->batch, sga_tile_head(t, i), sga_tile_query(t, i)), number_at(plan, t->scratch->q, i * plan->pad_k),
+           plan->problem.dim_k, plan->pad_k);
+}
+
+/* ---- who attends what ---- */
+
+/* Keys [from, from + keys) of a segment, all in one block.  */
+typedef struct span {
+  const segattn_segment *segment;
+  size_t from;
+  int keys;
+  sga_keys live[SGA_TILE], any;
+} span;
+
+static void set_range(sga_keys *set, int first, int last) {
+  for (int j = first; j < last; j++)
+    set->word[j >> 6] |= (uint64_t)1 << (j & 63);
+}
+
+static bool in(const sga_keys *set, int j) { return set->word[j >> 6] >> (j & 63) & 1; }
+
+/* Narrows the span to the keys that causality and window leave to some row; false when there are none.  */
+static bool reach(const sga_tile *t, span *s) {
+  size_t first[SGA_TILE], last[SGA_TILE], low = SIZE_MAX, high = 0;
+  int64_t start = sga_segment_start(s->segment, t->batch) + (int64_t)s->from;
+  for (size_t i = 0; i < t->n; i++) {
+    int64_t position = sga_query_position(t->queries, t->batch, sga_tile_query(t, i));
+    sga_reach(&t->plan->problem, position, start, (size_t)s->keys, &first[i], &last[i]);
+    if (first[i] < last[i]) {
+      low = first[i] < low ? first[i] : low;
+      high = last[i] > high ? last[i] : high;
+    }
+  }
+  memset(s->live, 0, sizeof s->live);
+  if (low >= high)
+    return false;
+  for (size_t i = 0; i < t->n; i++)
+    if (first[i] < last[i])
+      set_range(&s->live[i], (int)(first[i] - low), (int)(last[i] - low));
+  s->from += low;
+  s->keys = (int)(high - low);
+  return true;
+}
+
+/* max(mask log2 e, -MAX) in double, rounded once; a mask of -inf (or false) skips the key.  */
+static void mask_row(const sga_tile *t, span *s, size_t i) {
+  const segattn_tensor *m = &s->segment->mask;
+  const double lowest = t->plan->number == SEGATTN_F32 ? -0x1.fffffep127 : -0x1.fffffffffffffp1023;
+  size_t head = sga_tile_head(t, i);
+  const char *from = sga_at(m, m->shape[0] == 1 ? 0 : t->batch, m->shape[1] == 1 ? 0 : head, sga_tile_query(t, i));
+  double *x = t->scratch->mask;
+  sga_format_of(m->format)->to_f64(from + (ptrdiff_t)s->from * m->stride[SEGATTN_DIM], m->stride[SEGATTN_DIM], x,
+                                   (size_t)s->keys);
+  for (int j = 0; j < s->keys; j++) {
+    double y = x[j] * SGA_LOG2E;
+    if (x[j] == -(double)INFINITY)
+      s->live[i].word[j >> 6] &= ~((uint64_t)1 << (j & 63));
+    y = y < lowest ? lowest : y;
+    if (t->plan->number == SEGATTN_F32)
+      ((float *)t->scratch->bias)[i * SGA_BLOCK + (size_t)j] = (float)y;
+    else
+      ((double *)t->scratch->bias)[i * SGA_BLOCK + (size_t)j] = y;
+  }
+}
+
+static bool attended(const sga_tile *t, span *s) {
+  if (!reach(t, s))
+    return false;
+  s->any = (sga_keys){ { 0, 0 } };
+  for (size_t i = 0; i < t->n; i++) {
+    if (s->segment->mask.data)
+      mask_row(t, s, i);
+    for (int w = 0; w < 2; w++)
+      s->any.word[w] |= s->live[i].word[w];
+  }
+  return s->any.word[0] || s->any.word[1];
+}
+
+/* ---- keys and values as the kernel reads them ---- */
+
+static bool full(const span *s) {
+  return __builtin_popcountll(s->any.word[0]) + __builtin_popcountll(s->any.word[1]) == s->keys;
+}
+
+/* Numbers, in order, aligned, padded dimensions and all keys to be read: they can be read where they lie.  */
+static bool ready(const sga_tile *t, const span *s, const segattn_tensor *x, size_t pad, const char *at) {
+  ptrdiff_t size = (ptrdiff_t)t->plan->kernel->size;
+  return x->format == t->plan->number && x->stride[SEGATTN_DIM] == size && x->shape[SEGATTN_DIM] == pad &&
+         x->stride[SEGATTN_POS] > 0 && x->stride[SEGATTN_POS] % size == 0 && (uintptr_t)at % (uintptr_t)size == 0 && full(s);
+}
+
+static const void *numbers(const sga_tile *t, const span *s, const segattn_tensor *x, void *scratch, size_t pad, size_t *stride) {
+  const segattn_plan *plan = t->plan;
+  const char *at = sga_at(x, t->batch, t->kv_head, s->from);
+  if (ready(t, s, x, pad, at)) {
+    *stride = (size_t)x->stride[SEGATTN_POS] / plan->kernel->size;
+    return at;
+  }
+  *stride = pad;
+  for (int j = 0; j < s->keys; j++) {
+    void *row = number_at(plan, scratch, (size_t)j * pad);
+    if (in(&s->any, j))
+      decode(plan, x, at + j * x->stride[SEGATTN_POS], row, x->shape[SEGATTN_DIM], pad);
+    else
+      memset(row, 0, pad * plan->kernel->size);
+  }
+  return scratch;
+}
+
+/* ---- the kernel ---- */
+
+static void piece_row(const sga_tile *t, const span *s, sga_piece *p, int r, size_t i) {
+  const segattn_plan *plan = t->plan;
+  const segattn_problem *problem = &plan->problem;
+  sga_rows rows = sga_slab_rows(plan, t->slabs, t->tree->slab, t->slab_row + i);
+  p->q[r] = number_at(plan, t->scratch->q, i * plan->pad_k);
+  p->live[r] = s->live[i];
+  p->bias[r] = s->segment->mask.data ? number_at(plan, t->scratch->bias, i * SGA_BLOCK) : NULL;
+  p->slope[r] = problem->slopes ? sga_round(plan, problem->slopes[sga_tile_head(t, i)] * SGA_LOG2E) : 0;
+  p->distance[r] = sga_segment_start(s->segment, t->batch) + (int64_t)s->from -
+                   sga_query_position(t->queries, t->batch, sga_tile_query(t, i));
+  p->e[r] = rows.e;
+  p->l[r] = rows.l;
+  p->o[r] = rows.o;
+  p->m[r] = number_at(plan, t->m, i);
+}
+
+static int last_key(const sga_keys *set) {
+  for (int w = 1; w >= 0; w--)
+    if (set->word[w])
+      return w * 64 + 63 - __builtin_clzll(set->word[w]);
+  return -1;
+}
+
+static void absorb_span(const sga_tile *t, span *s) {
+  const segattn_plan *plan = t->plan;
+  if (!attended(t, s))
+    return;
+  sga_piece p = { .dim_k = plan->pad_k, .dim_v = plan->pad_v, .score = &plan->score, .weights = t->scratch->weights,
+                  .counts = t->counts };
+  p.k = numbers(t, s, &s->segment->k, t->scratch->k, plan->pad_k, &p.k_stride);
+  p.v = numbers(t, s, &s->segment->v, t->scratch->v, plan->pad_v, &p.v_stride);
+  for (size_t i = 0; i < t->n; i += SGA_ROWS) {
+    p.rows = (int)(t->n - i < SGA_ROWS ? t->n - i : SGA_ROWS);
+    p.keys = 0;
+    for (int r = 0; r < p.rows; r++) {
+      piece_row(t, s, &p, r, i + (size_t)r);
+      p.keys = last_key(&p.live[r]) + 1 > p.keys ? last_key(&p.live[r]) + 1 : p.keys;
+    }
+    if (p.keys)
+      plan->kernel->absorb(&p);
+  }
+}
+
+void sga_tile_absorb(const sga_tile *t, const segattn_segment *segment) {
+  size_t keys = segment->k.shape[SEGATTN_POS];
+  int64_t start = sga_segment_start(segment, t->batch);
+  for (size_t j = 0; j < keys;) {
+    sga_join joins[SGA_SLABS];
+    bool fresh;
+    uint64_t block = sga_block_of(start + (int64_t)j);
+    size_t in_block = (size_t)(sga_block_start(block + 1) - (start + (int64_t)j));
+    span s = { .segment = segment, .from = j, .keys = (int)(keys - j < in_block ? keys - j : in_block) };
+    int n = sga_tree_enter(t->tree, block, joins, &fresh);
+    sga_slab_joins(t->plan, t->slabs, t->slab_row, t->n, joins, n);
+    if (fresh)
+      t->plan->kernel->clear(sga_slab_rows(t->plan, t->slabs, t->tree->slab, t->slab_row), t->n, t->plan->pad_v);
+    j += (size_t)s.keys;
+    absorb_span(t, &s);
+  }
+}
