@@ -119,6 +119,8 @@ double sga_log(double x) {
 
 double sga_tanh(double x) {
   double a = x < 0 ? -x : x, y;
+  if (a < 0x1p-28)                      /* x^2 / 3 < 2^-57; and -0 stays -0 */
+    return x;
   if (a < 0.625) {
     double z = x * x;                           /* |z P| < 0.127 of the result, 4.5 u relative: 0.57 ulp */
     return x + x * (z * horner(tanh_p, 11, z)); /* polynomial 0.09, sum 0.5: total < 1.2 ulp */

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Experiments, the providers of references, and the data that both need; installed for those who have no source tree.
+
+experimentsdir = $(pkgdatadir)/experiments
+experimentsdatadir = $(experimentsdir)/data
+providersdir = $(experimentsdir)/providers
+
+experiment_files = \
+  experiments/first-report.yaml experiments/real-smollm2.yaml
+experiment_data_files = \
+  experiments/data/README experiments/data/smollm2.h5
+provider_files = \
+  experiments/providers/capture_common.py experiments/providers/capture_smollm2.py \
+  experiments/providers/ggml_provider.py experiments/providers/pack_references.py \
+  experiments/providers/provider_common.py experiments/providers/requirements.txt \
+  experiments/providers/torch_provider.py
+EXTRA_DIST += $(experiment_files) $(experiment_data_files) $(provider_files)
+
+if PROGRAM
+experiments_DATA = $(experiment_files)
+experimentsdata_DATA = $(experiment_data_files)
+providers_DATA = $(provider_files)
+endif

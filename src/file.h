@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Whole files: read at once, written at once or not at all.  */
+
+#ifndef FILE_H
+#define FILE_H
+
+#include <stddef.h>
+
+/* The bytes of a regular file and a final 0 that `n` does not count; the caller frees.  0 or FILES.  */
+int file_read(char **bytes, size_t *n, const char *path);
+
+/* A temporary in the same folder, synced, renamed, the folder synced: a failure (FILES, one message) or a crash leaves what was
+   there before.  A device or pipe is written in place.  */
+int file_write(const char *path, const void *bytes, size_t n);
+
+#endif

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Inputs of a case: values are drawn (families.c) or imported in f64 and rounded once, to the format that each is stored in.
+   The stream of random words depends on the seed and on what determines the inputs, so cases that differ in storage,
+   segments or arithmetic see the same values, and a case that is added never changes another.  */
+
+#include "inputs.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "families.h"
+#include "hash.h"
+#include "message.h"
+#include "store.h"
+
+static bool imported(const case_spec *c) {
+  return strcmp(c->input.family, "import") == 0;
+}
+
+static bool first_report(const case_spec *c) {
+  return strcmp(c->input.family, "first-report") == 0;
+}
+
+/* ---- import: the shape ---- */
+
+/* *value comes from the file; what the YAML said must agree.  */
+static int take_size(size_t *value, size_t found, const char *name, const case_spec *c) {
+  if (*value != 0 && *value != found)
+    return fail(USAGE, "%s: %s is %zu there, but the experiment says %zu", c->input.path, name, found, *value);
+  *value = found;
+  return DONE;
+}
+
+/* The model's own scale, unless the YAML gives one or it is 1 / sqrt(D) anyway (captures hold it in f32 or f64).  */
+static void take_scale(case_spec *c, double scale) {
+  bool usual = (float)scale == (float)(1 / sqrt((double)c->dim_k));
+  if (c->scale == SEGATTN_SCALE_DEFAULT && isfinite(scale) && scale != 0 && !usual)
+    c->scale = scale;
+}
+
+int inputs_shape(case_spec *c) {
+  if (!imported(c))
+    return DONE;
+  if (c->input.path == NULL)
+    return fail(USAGE, "inputs: family import needs a file: {import: FILE.h5}");
+  size_t shape[7];
+  int64_t q_start;
+  double scale = NAN;
+  bool causal = false;
+  int status = store_import_shape(shape, &q_start, &scale, &causal, c->input.path, c->input.layer);
+  size_t *const size[7] = {&c->batch, &c->q_heads, &c->kv_heads, &c->queries, &c->keys, &c->dim_k, &c->dim_v};
+  static const char *const name[7] = {"batch", "q_heads", "kv_heads", "queries", "keys", "dim_k", "dim_v"};
+  for (size_t i = 0; i < 7 && status == DONE; i++)
+    status = take_size(size[i], shape[i], name[i], c);
+  if (status != DONE)
+    return status;
+  if (c->q_start != INT64_MIN && c->q_start != q_start)
+    return fail(USAGE, "%s: q_start is %" PRId64 " there, but the experiment says %" PRId64, c->input.path, q_start, c->q_start);
+  c->q_start = q_start;
+  take_scale(c, scale);
+  return DONE;
+}
+
+/* ---- the stream ---- */
+
+uint32_t inputs_stream(const case_spec *c, uint64_t seed) {
+  if (first_report(c))
+    return (uint32_t)seed;
+  hash *h = hash_alloc();
+  if (h == NULL)
+    exit(FILES);                /* hash_alloc has said it; a made-up stream would be worse */
+  char text[65];
+  snprintf(text, sizeof text, "%" PRIu64, seed);
+  hash_text(h, text);
+  setting s;
+  for (size_t i = 0; case_setting(c, i, &s); i++)
+    if (s.determines_inputs) {
+      hash_text(h, s.name);
+      hash_text(h, s.value);
+    }
+  hash_end(h, text);
+  text[8] = 0;
+  return (uint32_t)strtoul(text, NULL, 16);
+}
+
+/* ---- values ---- */
+
+typedef struct values { double *q, *k, *v; } values;
+
+static void values_free(values *x) {
+  free(x->q);
+  free(x->k);
+  free(x->v);
+}
+
+static bool has_shape(const array *a, size_t batch, size_t heads, size_t positions, size_t dim) {
+  const size_t *s = a->shape;
+  return s[SEGATTN_BATCH] == batch && s[SEGATTN_HEAD] == heads && s[SEGATTN_POS] == positions && s[SEGATTN_DIM] == dim;
+}
+
+static int values_import(values *x, const case_spec *c) {
+  array q = {0}, k = {0}, v = {0};
+  int status = store_import(&q, &k, &v, c->input.path, c->input.layer);
+  if (status == DONE && !(has_shape(&q, c->batch, c->q_heads, c->queries, c->dim_k)
+                          && has_shape(&k, c->batch, c->kv_heads, c->keys, c->dim_k)
+                          && has_shape(&v, c->batch, c->kv_heads, c->keys, c->dim_v)))
+    status = fail(FILES, "%s: the shapes of q, k and v have changed since the experiment was read", c->input.path);
+  if (status == DONE) {
+    *x = (values){array_values(&q), array_values(&k), array_values(&v)};
+    status = x->q != NULL && x->k != NULL && x->v != NULL ? DONE : FILES;
+  }
+  array_free(&q);
+  array_free(&k);
+  array_free(&v);
+  return status;
+}
+
+static double *room(size_t batch, size_t heads, size_t positions, size_t dim) {
+  size_t n;
+  if (__builtin_mul_overflow(batch, heads, &n) || __builtin_mul_overflow(n, positions, &n)
+      || __builtin_mul_overflow(n, dim, &n) || n >= PTRDIFF_MAX / sizeof(double))
+    return NULL;
+  return malloc((n + 1) * sizeof(double));
+}
+
+static int values_draw(values *x, const case_spec *c, uint64_t seed) {
+  if (first_report(c) && (seed == 0 || seed > UINT32_MAX))
+    return fail(USAGE, "seed is %" PRIu64 ": the family first-report takes it as it is, from 1 to %" PRIu32, seed, UINT32_MAX);
+  *x = (values){room(c->batch, c->q_heads, c->queries, c->dim_k), room(c->batch, c->kv_heads, c->keys, c->dim_k),
+                room(c->batch, c->kv_heads, c->keys, c->dim_v)};
+  random_stream *stream = random_alloc(inputs_stream(c, seed));
+  int status = DONE;
+  if (x->q == NULL || x->k == NULL || x->v == NULL || stream == NULL)
+    status = fail(FILES, "out of memory for the inputs");
+  else if (!family_draw(c->input.family, &(draw){stream, c->input.parameter, c->batch, c->q_heads, c->kv_heads, c->queries,
+                                                 c->keys, c->dim_k, c->dim_v, x->q, x->k, x->v}))
+    status = fail(USAGE, "inputs: unknown family '%s'", c->input.family);
+  random_free(stream);
+  return status;
+}
+
+/* ---- rounding to the storage formats ---- */
+
+/* n values of one segment, through its format and back; bytes has room for them.  */
+static void round_through(segattn_format format, double *x, void *bytes, size_t n) {
+  segattn_encode(format, x, bytes, n);
+  segattn_decode(format, bytes, x, n);
+}
+
+/* Each value of k (or v) to its segment's format; returns the format that holds them all.  */
+static segattn_format round_segments(double *x, void *bytes, const case_spec *c, size_t dim, bool is_k) {
+  segattn_format wide = SEGATTN_F32;
+  size_t from = 0;
+  for (size_t i = 0; i < c->n_segments; i++) {
+    const segment_spec *s = &c->segments[i];
+    segattn_format format = is_k ? s->k : s->v;
+    wide = format == SEGATTN_F64 ? SEGATTN_F64 : wide;
+    for (size_t head = 0; head < c->batch * c->kv_heads; head++)
+      round_through(format, x + (head * c->keys + from) * dim, bytes, s->keys * dim);
+    from += s->keys;
+  }
+  return wide;
+}
+
+static int store_values(array *a, segattn_format format, size_t heads, size_t positions, size_t dim, size_t batch,
+                        const double *x) {
+  int status = array_alloc(a, format, batch, heads, positions, dim);
+  if (status == DONE)
+    segattn_encode(format, x, a->data, array_count(a));
+  return status;
+}
+
+static int store_keys(array *a, segattn_format format, const case_spec *c, size_t dim, bool is_k, double *x) {
+  if (c->mixed) {
+    void *bytes = malloc(c->keys * dim * sizeof(double) + 1);
+    if (bytes == NULL)
+      return fail(FILES, "out of memory for the inputs");
+    format = round_segments(x, bytes, c, dim, is_k);
+    free(bytes);
+  }
+  return store_values(a, format, c->kv_heads, c->keys, dim, c->batch, x);
+}
+
+/* ---- masks ---- */
+
+static size_t padded(size_t n) {
+  return (n + 63) / 64 * 64;
+}
+
+static int make_mask(array *mask, const case_spec *c) {
+  if (c->mask == MASK_NONE)
+    return DONE;
+  bool pad = c->mask == MASK_PADDED;
+  size_t rows = pad ? padded(c->queries) : c->queries, columns = pad ? padded(c->keys) : c->keys;
+  int status = array_alloc(mask, SEGATTN_F32, 1, 1, rows, columns);
+  float *x = mask->data;
+  for (size_t i = 0; i < rows && status == DONE; i++)
+    for (size_t j = c->keys; j < columns; j++)
+      x[i * columns + j] = -INFINITY;
+  return status;
+}
+
+/* ---- all of it ---- */
+
+/* Query 0 comes right after the keys before it.  Where no position is read a negative one is of no meaning.  */
+static int resolve_start(int64_t *start, const case_spec *c) {
+  *start = c->q_start != INT64_MIN ? c->q_start : (int64_t)c->keys - (int64_t)c->queries;
+  if (*start >= 0)
+    return DONE;
+  if (c->causal || c->alibi || c->window > 0 || c->q_start != INT64_MIN)
+    return fail(USAGE, "q_start is %" PRId64 " (keys - queries unless given), expected 0 or more", *start);
+  *start = 0;
+  return DONE;
+}
+
+static int check_shape(const case_spec *c) {
+  if (c->kv_heads == 0 || c->q_heads % c->kv_heads != 0)
+    return fail(USAGE, "q_heads is %zu, expected a multiple of kv_heads, %zu", c->q_heads, c->kv_heads);
+  if (c->dim_k == 0 || c->dim_k > SEGATTN_MAX_DIM || c->dim_v == 0 || c->dim_v > SEGATTN_MAX_DIM)
+    return fail(USAGE, "dim_k is %zu and dim_v %zu, expected 1 to %d", c->dim_k, c->dim_v, SEGATTN_MAX_DIM);
+  return DONE;
+}
+
+int inputs_make(inputs *in, const case_spec *c, uint64_t seed) {
+  values x = {0};
+  *in = (inputs){0};
+  int status = check_shape(c);
+  if (status == DONE)
+    status = resolve_start(&in->q_start, c);
+  if (status == DONE)
+    status = imported(c) ? values_import(&x, c) : values_draw(&x, c, seed);
+  if (status == DONE)
+    status = store_values(&in->q, c->q, c->q_heads, c->queries, c->dim_k, c->batch, x.q);
+  if (status == DONE)
+    status = store_keys(&in->k, c->k, c, c->dim_k, true, x.k);
+  if (status == DONE)
+    status = store_keys(&in->v, c->v, c, c->dim_v, false, x.v);
+  if (status == DONE)
+    status = make_mask(&in->mask, c);
+  values_free(&x);
+  if (status != DONE)
+    inputs_free(in);
+  return status;
+}
+
+void inputs_free(inputs *in) {
+  array_free(&in->q);
+  array_free(&in->k);
+  array_free(&in->v);
+  array_free(&in->mask);
+  in->q_start = 0;
+}
+
+/* ---- views ---- */
+
+static int typed_part(array *to, segattn_format format, const array *from, size_t start, size_t keys) {
+  array part = {0};
+  segattn_tensor view = array_positions(from, start, keys);
+  int status = array_gather(&part, &view);
+  if (status == DONE)
+    status = array_convert(to, format, &part);
+  array_free(&part);
+  return status;
+}
+
+int inputs_typed(typed_segment *t, const inputs *in, const case_spec *c) {
+  size_t from = 0;
+  int status = DONE;
+  for (size_t i = 0; i < c->n_segments; i++)
+    t[i] = (typed_segment){0};
+  for (size_t i = 0; i < c->n_segments && status == DONE; from += c->segments[i++].keys) {
+    status = typed_part(&t[i].k, c->segments[i].k, &in->k, from, c->segments[i].keys);
+    if (status == DONE)
+      status = typed_part(&t[i].v, c->segments[i].v, &in->v, from, c->segments[i].keys);
+  }
+  for (size_t i = 0; i < c->n_segments && status != DONE; i++) {
+    array_free(&t[i].k);
+    array_free(&t[i].v);
+  }
+  return status;
+}
+
+segattn_queries inputs_queries(const inputs *in) {
+  return (segattn_queries){.q = array_view(&in->q), .start = in->q_start};
+}
+
+/* Columns [from, from + keys) of the mask, without its padding.  */
+static segattn_tensor mask_view(const inputs *in, const case_spec *c, size_t from, size_t keys) {
+  segattn_tensor mask = array_view(&in->mask);
+  mask.data = (char *)mask.data + (ptrdiff_t)from * mask.stride[SEGATTN_DIM];
+  mask.shape[SEGATTN_POS] = c->queries;
+  mask.shape[SEGATTN_DIM] = keys;
+  return mask;
+}
+
+segattn_segment inputs_segment(const inputs *in, const case_spec *c, size_t from, size_t keys, const typed_segment *typed) {
+  segattn_segment s = {.k = typed == NULL ? array_positions(&in->k, from, keys) : array_view(&typed->k),
+                       .v = typed == NULL ? array_positions(&in->v, from, keys) : array_view(&typed->v),
+                       .start = (int64_t)from};
+  if (in->mask.data != NULL)
+    s.mask = mask_view(in, c, from, keys);
+  return s;
+}

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The program.  All but main.c is an archive, which its tests link too.
+
+if PROGRAM
+bin_PROGRAMS += segattn
+noinst_LTLIBRARIES += libprogram.la libabout.la
+endif
+
+program_cppflags = $(AM_CPPFLAGS) -I$(srcdir)/src -DPKGDATADIR='"$(pkgdatadir)"' \
+  $(GSL_CFLAGS) $(HDF5_CFLAGS) $(YAML_CFLAGS) $(LIBMD_CFLAGS)
+
+# What results say they were made by: the flags, and the commit or what a release was made from.
+libabout_la_CPPFLAGS = $(program_cppflags) -DSEGATTN_CFLAGS='"$(CFLAGS)"' -include git-state.h
+libabout_la_SOURCES = src/about.c src/about.h
+git-state.h: FORCE
+	@top=`git -C '$(srcdir)' rev-parse --show-prefix 2>/dev/null || echo none`; \
+	if test -z "$$top"; then state=`git -C '$(srcdir)' describe --always --dirty --abbrev=12 2>/dev/null`; \
+	elif test -f '$(srcdir)/.git-state'; then state=`cat '$(srcdir)/.git-state'`; fi; \
+	line="#define SEGATTN_GIT \"$${state:-unknown}\""; \
+	echo "$$line" | cmp -s - $@ || echo "$$line" >$@
+FORCE:
+.PHONY: FORCE
+DISTCLEANFILES += git-state.h
+if PROGRAM
+BUILT_SOURCES += git-state.h
+endif
+dist-hook: git-state.h
+	$(SED) 's/.*"\(.*\)"/\1/' git-state.h >'$(distdir)/.git-state'
+
+libprogram_la_CPPFLAGS = $(program_cppflags)
+libprogram_la_LIBADD = libabout.la $(GSL_LIBS) $(HDF5_LIBS) $(YAML_LIBS) $(LIBMD_LIBS)
+libprogram_la_SOURCES = \
+  src/array.c src/attend.c src/call.c src/case.c src/cases.c src/config.c src/config_input.c src/config_problem.c \
+  src/config_storage.c src/doubledouble.c src/experiment_commands.c src/families.c src/file.c src/hash.c src/inputs.c \
+  src/json.c src/judge.c src/measure.c src/message.c src/npy.c src/oracle.c src/oracle_row.c src/provider.c \
+  src/provider_text.c src/random.c src/references.c src/report.c src/report_case.c src/report_data.c \
+  src/report_distribution.c src/report_element.c src/report_head.c src/report_name.c src/report_panel.c \
+  src/report_plot.c src/report_table.c src/report_tex.c src/result.c src/run.c src/run_file.c src/run_folder.c \
+  src/run_references.c src/schema.c src/segments.c src/setting.c src/store.c src/store_attribute.c src/store_case_read.c \
+  src/store_case_write.c src/store_data.c src/store_hdf5.c src/store_import.c src/store_pack.c src/store_tensor.c \
+  src/tensor_file.c src/verdict.c src/work.c src/array.h src/call.h src/case.h src/cases.h src/commands.h \
+  src/config_read.h src/doubledouble.h src/experiment.h src/families.h src/file.h src/hash.h src/inputs.h src/json.h \
+  src/measure.h src/message.h src/npy.h src/oracle.h src/oracle_row.h src/provider.h src/random.h src/references.h \
+  src/report.h src/report_data.h src/result.h src/run.h src/schema.h src/store.h src/store_hdf5.h src/tensor_file.h \
+  src/verdict.h src/work.h
+
+segattn_CPPFLAGS = $(program_cppflags)
+segattn_LDADD = libprogram.la libsegattn.la
+segattn_SOURCES = \
+  src/main.c

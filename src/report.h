@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Figures and tables of a result file: data blocks for gnuplot, which only draws (reports/).  */
+
+#ifndef REPORT_H
+#define REPORT_H
+
+#include <stdbool.h>
+
+/* Into `folder` (made if it is not there): for each figure, width (one, two columns) and format a picture, and beside it .csv and
+   .caption.txt.  formats: "pdf,svg,png"; only: a figure name or NULL.  0, USAGE or FILES.  */
+int report_write(const char *result_path, const char *folder, const char *formats, const char *only);
+
+/* The table that the first report printed: parameters, state statistics, the first 128 elements side by side, differences,
+   coloured verdicts; on standard output.  Both comparisons with PyTorch: by axis names and in memory order.  */
+int report_element_table(const char *result_path);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From a described call to numbers.  */
+
+#include "work.h"
+
+#include <stdlib.h>
+
+#include "message.h"
+
+int work_fail(const segattn_error *error) {
+  return fail(error->code == SEGATTN_ENOMEM ? FILES : USAGE, "%s", error->text);
+}
+
+int work_plan(work *w) {
+  segattn_error error;
+  w->problem.slopes = w->slopes;
+  w->problem.sinks = w->sinks;
+  return segattn_plan_alloc(&w->plan, &w->problem, &w->options, &error) ? work_fail(&error) : DONE;
+}
+
+void work_free(work *w) {
+  segattn_plan_free(w->plan);
+  free(w->slopes);
+  free(w->sinks);
+  free(w->segments);
+  *w = (work){ 0 };
+}
+
+static int side_alloc(const work *w, side *s) {
+  const size_t *shape = w->queries.q.shape;
+  segattn_format number;
+  segattn_format_find(&number, segattn_plan_arithmetic(w->plan), NULL);
+  return array_alloc(&s->out, number, shape[0], shape[1], shape[2], w->problem.dim_v) ||
+         array_alloc(&s->lse, number, shape[0], shape[1], shape[2], 1) ||
+         array_alloc(&s->M, SEGATTN_F64, shape[0], shape[1], shape[2], 1) ||
+         array_alloc(&s->S, SEGATTN_F64, shape[0], shape[1], shape[2], 1) ? FILES : DONE;
+}
+
+int work_attend(const work *w, side *s, segattn_events *events) {
+  segattn_error error;
+  segattn_state *state = NULL;
+  int status = side_alloc(w, s);
+  if (status)
+    return status;
+  segattn_tensor out = array_view(&s->out), lse = array_view(&s->lse), M = array_view(&s->M), S = array_view(&s->S);
+  segattn_status code = segattn_state_alloc(&state, w->plan, &w->queries, &error);
+  for (size_t i = 0; i < w->n_segments && !code; i++)
+    code = segattn_state_absorb(state, &w->queries, &w->segments[i], &error);
+  if (!code)
+    code = segattn_state_finalise(state, &out, &lse, &error);
+  if (!code)
+    code = segattn_state_export(state, &M, &S, NULL, &error);
+  if (!code && events)
+    segattn_state_events(state, events);
+  segattn_state_free(state);
+  return code ? work_fail(&error) : DONE;
+}
+
+int work_bound(const work *w, array *bound) {
+  segattn_error error;
+  const size_t *shape = w->queries.q.shape;
+  int status = array_alloc(bound, SEGATTN_F64, shape[0], shape[1], shape[2], w->problem.dim_v);
+  if (status)
+    return status;
+  segattn_tensor view = array_view(bound);
+  return segattn_bound(w->plan, &w->queries, w->segments, w->n_segments, &view, NULL, &error) ? work_fail(&error) : DONE;
+}
+
+oracle_problem work_oracle(const work *w, int64_t q_start, int64_t k_start) {
+  return (oracle_problem){ .scale = segattn_plan_scale(w->plan), .softcap = w->problem.softcap, .causal = w->problem.causal,
+                           .window = w->problem.window, .slopes = w->slopes, .sinks = w->sinks, .q_start = q_start,
+                           .k_start = k_start };
+}

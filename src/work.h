@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One attention call as data: a plan, queries, segments; and what is computed from it.  */
+
+#ifndef WORK_H
+#define WORK_H
+
+#include "oracle.h"
+#include "result.h"
+
+typedef struct work {
+  segattn_problem problem;
+  double *slopes, *sinks;       /* owned; or NULL */
+  segattn_options options;
+  segattn_queries queries;
+  segattn_segment *segments;    /* owned; the tensors are views of the caller's arrays */
+  size_t n_segments;
+  segattn_plan *plan;
+} work;
+
+/* Fills in the plan: 0, or USAGE with the library's own words.  */
+int work_plan(work *w);
+void work_free(work *w);
+/* Alloc, absorb segment by segment, finalise: out and lse in the arithmetic's type, M and S in f64.  */
+int work_attend(const work *w, side *s, segattn_events *events);
+/* The bound of the output: f64.  */
+int work_bound(const work *w, array *bound);
+oracle_problem work_oracle(const work *w, int64_t q_start, int64_t k_start);
+/* A library call failed: its message, USAGE, or FILES when out of memory.  */
+int work_fail(const segattn_error *error);
+
+#endif

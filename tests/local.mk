@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# TAP tests.  right-*: results; accurate-*: errors against stated bounds; robust-*: bad input and bad days.
+# C programs that look at private names of the library link libsga.la; those of the program link libprogram.la too.
+
+TEST_EXTENSIONS = .sh
+LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+SH_LOG_DRIVER = $(LOG_DRIVER)
+SH_LOG_COMPILER = $(SHELL)
+AM_TESTS_ENVIRONMENT = \
+  SEGATTN='$(abs_top_builddir)/segattn$(EXEEXT)'; export SEGATTN; \
+  srcdir='$(abs_top_srcdir)'; builddir='$(abs_top_builddir)'; export srcdir builddir; \
+  CC='$(CC)'; export CC; \
+  SEGATTN_PROVIDERS='$(abs_top_srcdir)/experiments/providers'; export SEGATTN_PROVIDERS; \
+  SEGATTN_REPORTS='$(abs_top_srcdir)/reports'; export SEGATTN_REPORTS; \
+  test -n "$$SEGATTN_PYTHON" || SEGATTN_PYTHON='$(abs_top_builddir)/venv/bin/python'; \
+  if test -x "$$SEGATTN_PYTHON"; then export SEGATTN_PYTHON; else unset SEGATTN_PYTHON; fi;
+
+# Unless said otherwise a test is one file and sees what a user of the library sees.
+AM_CPPFLAGS += -I$(srcdir)/tests $(MPFR_CFLAGS)
+LDADD = libsegattn.la $(MPFR_LIBS)
+private_libraries = libsga.la $(MPFR_LIBS)
+program_libraries = libprogram.la libsegattn.la $(MPFR_LIBS)
+
+library_tests = tests/right-promise tests/right-edges tests/right-extremes tests/robust-api
+exact_tests = tests/accurate-elementary tests/accurate-bound tests/accurate-oracle
+program_tests = \
+  tests/right-inputs tests/right-measure tests/right-npy tests/right-random tests/right-references \
+  tests/robust-references
+script_tests = tests/right-report.sh tests/robust-config.sh
+
+draw_sources = tests/draw.c tests/draw_values.c
+tests_right_promise_SOURCES = \
+  tests/right-promise.c tests/evaluate.c tests/layout.c tests/render.c $(draw_sources) \
+  tests/draw.h tests/edge.h tests/exact.h tests/fixture.h tests/layout.h tests/render.h tests/tap.h
+if MPFR
+tests_right_promise_SOURCES += tests/exact.c tests/reference_mpfr.c tests/reference_mpfr.h
+endif
+tests_accurate_bound_SOURCES = tests/accurate-bound.c tests/reference_mpfr.c $(draw_sources)
+tests_accurate_elementary_LDADD = $(private_libraries)
+tests_accurate_oracle_SOURCES = tests/accurate-oracle.c tests/reference_mpfr.c
+tests_accurate_oracle_CPPFLAGS = $(program_cppflags)
+tests_accurate_oracle_LDADD = $(program_libraries)
+tests_right_inputs_CPPFLAGS = $(program_cppflags)
+tests_right_inputs_LDADD = $(program_libraries)
+tests_right_measure_CPPFLAGS = $(program_cppflags)
+tests_right_measure_LDADD = $(program_libraries)
+tests_right_npy_CPPFLAGS = $(program_cppflags)
+tests_right_npy_LDADD = $(program_libraries)
+tests_right_random_CPPFLAGS = $(program_cppflags)
+tests_right_random_LDADD = $(program_libraries)
+tests_right_references_CPPFLAGS = $(program_cppflags)
+tests_right_references_LDADD = $(program_libraries)
+tests_robust_references_CPPFLAGS = $(program_cppflags)
+tests_robust_references_LDADD = $(program_libraries)
+
+check_PROGRAMS += $(library_tests)
+TESTS += $(library_tests)
+if MPFR
+check_PROGRAMS += $(exact_tests)
+TESTS += $(exact_tests)
+endif
+if PROGRAM
+check_PROGRAMS += $(program_tests)
+TESTS += $(program_tests) $(script_tests)
+endif
+EXTRA_DIST += tests/tap.sh $(script_tests)

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The promise, as a property test: right-promise [-n COUNT] [-s SEED] [-f FIRST] [-v]
+
+   out and lse are a pure function of the query, the mask, and the keys and values at their absolute positions.  Each
+   drawn problem is evaluated once plainly (one call, one thread, portable C) and then in every other way that the
+   library offers; the memory of the answers must be the same.  A sample is compared with MPFR as well, so that the
+   answers are also right.  Case i of seed s is the same on every machine: -s S -f I -n 1 -v repeats one alone.  */
+
+#ifdef HAVE_CONFIG_H
+#include <config.h>
+#endif
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "exact.h"
+#include "render.h"
+#include "tap.h"
+
+enum { DEFAULT_COUNT = 3000, DEFAULT_SEED = 20261122, SMALL = 20000, REPORTED = 3 };
+
+/* ---- one comparison ---- */
+
+typedef struct test_case {
+  drawn d;
+  answer base;
+  rng r;
+  uint64_t seed, index;
+  size_t cost;                  /* elements of K and V that one evaluation reads */
+} test_case;
+
+enum kind {
+  SEGMENTS, ONE_KEY, EVERY_CUT, THREADS, ISA, BATCH_ALONE, HEAD_ALONE, QUERY_ALONE, AXES, LAYOUT, ABSORBED, MERGED, TAIL, PADDING,
+  GAPS, STORAGE, MASK, UNSEEN, TOGETHER, KINDS
+};
+
+static struct counted { const char *name; size_t made, differ, refused; } counted[KINDS] = {
+  [SEGMENTS] = { .name = "random segments, empty ones among them" }, [ONE_KEY] = { .name = "one key a segment" },
+  [EVERY_CUT] = { .name = "every cut position" }, [THREADS] = { .name = "2, 3 and 7 threads" },
+  [ISA] = { .name = "every instruction set" }, [BATCH_ALONE] = { .name = "a batch element alone" },
+  [HEAD_ALONE] = { .name = "a head alone" }, [QUERY_ALONE] = { .name = "a query alone" },
+  [AXES] = { .name = "all 24 axis orders of each tensor" }, [LAYOUT] = { .name = "any strides: permuted, negative, zero, with room" },
+  [ABSORBED] = { .name = "absorbed segment by segment" }, [MERGED] = { .name = "states merged on block lines" },
+  [TAIL] = { .name = "a masked tail" }, [PADDING] = { .name = "masked padding on the left and the right" },
+  [GAPS] = { .name = "gaps against masked keys in them" }, [STORAGE] = { .name = "the same numbers stored as f64" },
+  [MASK] = { .name = "the same mask in other words" }, [UNSEEN] = { .name = "garbage in keys that are not seen" },
+  [TOGETHER] = { .name = "all of it together" },
+};
+
+static void describe(const test_case *t, const variant *w, enum kind kind) {
+  diag("%s: differs; repeat with -s %llu -f %llu -n 1 -v", counted[kind].name, (unsigned long long) t->seed,
+       (unsigned long long) t->index);
+  drawn_describe(&t->d);
+  diag("  variant: batch %zu+%zu, heads %zu+%zu, queries %zu+%zu, cut %d at %zu, empties %d, left %zu, right %zu, joined %d", w->b,
+       w->batch, w->h, w->heads, w->i, w->queries, (int) w->cut, w->cut_at, w->empties, w->left, w->right, w->joined);
+  diag("  fill %d, wide %d, garbage %d, mask %d, route %d, %s, %d threads, axes q %s k %s v %s mask %s out %s lse %s",
+       w->fill_gaps, w->wide, w->garbage, w->other_mask, (int) w->route, w->isa, w->threads, w->q.axes, w->k.axes,
+       w->v.axes, w->mask.axes, w->out.axes, w->lse.axes);
+}
+
+static double value_at(segattn_format f, const unsigned char *p) {
+  double x;
+  segattn_decode(f, p, &x, 1);
+  return x;
+}
+
+/* Compares the rows of the variant with theirs in the base; reports the first that differs.  */
+static bool same_rows(const test_case *t, const variant *w, const unsigned char *base, const unsigned char *part, size_t dim,
+                      segattn_format f, const char *what, bool tell) {
+  const drawn *d = &t->d;
+  size_t size = segattn_format_bytes(f, 1), row = dim * size;
+  for (size_t b = w->b; b < w->b + w->batch; b++)
+    for (size_t h = w->h; h < w->h + w->heads; h++)
+      for (size_t i = w->i; i < w->i + w->queries; i++, part += row) {
+        const unsigned char *whole = base + ((b * d->problem.q_heads + h) * d->queries + i) * row;
+        for (size_t c = 0; memcmp(whole, part, row) && c < dim; c++) {
+          if (!memcmp(whole + c * size, part + c * size, size))
+            continue;
+          if (tell)
+            diag("  %s[%zu][%zu][%zu][%zu]: %a, plainly %a", what, b, h, i, c, value_at(f, part + c * size), value_at(f, whole + c * size));
+          return false;
+        }
+      }
+  return true;
+}
+
+static bool same(const test_case *t, const variant *w, const answer *a, bool tell) {
+  const drawn *d = &t->d;
+  return same_rows(t, w, t->base.out, a->out, d->problem.dim_v, d->out_format, "out", tell) &&
+    same_rows(t, w, t->base.lse, a->lse, 1, d->lse_format, "lse", tell);
+}
+
+static void compare(test_case *t, const variant *w, enum kind kind) {
+  answer a;
+  bool evaluated = evaluate(&a, &t->d, w, &t->r);
+  counted[kind].made++;
+  if (!evaluated || !same(t, w, &a, false)) {
+    if (counted[kind].differ + counted[kind].refused < REPORTED) {
+      describe(t, w, kind);
+      if (!evaluated)
+        diag("  %s", a.text);
+      else
+        same(t, w, &a, true);
+    }
+    evaluated ? counted[kind].differ++ : counted[kind].refused++;
+  }
+  answer_free(&a);
+}
+
+/* ---- the kinds ---- */
+
+static const char *any_isa(rng *r) {
+  size_t n = 0;
+  while (segattn_isa_name((int) n))
+    n++;
+  return segattn_isa_name((int) rng_below(r, n));
+}
+
+static variant plain(test_case *t) {
+  variant w = variant_base(&t->d);
+  w.isa = any_isa(&t->r);
+  return w;
+}
+
+static void random_cuts(variant *w, rng *r) {
+  w->cut = rng_chance(r, 90) ? CUT_RANDOM : CUT_EVERYWHERE;
+  w->empties = rng_chance(r, 50);
+}
+
+static void random_part(variant *w, const drawn *d, rng *r, bool batch, bool head, bool query) {
+  size_t group = d->problem.q_heads / d->problem.kv_heads;
+  if (batch)
+    w->b = rng_below(r, d->batch), w->batch = 1;
+  if (head)
+    w->h = rng_below(r, d->problem.q_heads), w->heads = 1, w->g = w->h / group, w->groups = 1;
+  if (query)
+    w->i = rng_below(r, d->queries), w->queries = 1;
+}
+
+static void random_layouts(variant *w, rng *r) {
+  layout *const all[] = { &w->q, &w->k, &w->v, &w->mask, &w->out, &w->lse };
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    layout_draw(all[i], r);
+}
+
+static void random_padding(variant *w, rng *r) {
+  w->left = rng_chance(r, 70) ? rng_below(r, rng_chance(r, 70) ? 20 : 300) : 0;
+  w->right = rng_chance(r, 70) ? rng_below(r, rng_chance(r, 70) ? 20 : 300) : 0;
+  w->joined = rng_chance(r, 50);
+}
+
+/* Merging needs the block lines of all batch elements at the same keys.  */
+static void random_route(variant *w, const drawn *d, rng *r, enum route route) {
+  w->route = route;
+  if (route == MERGE && !mergeable(d, w))
+    random_part(w, d, r, true, false, false);
+}
+
+static void compare_segments(test_case *t) {
+  for (int times = 0; times < 2; times++) {
+    variant w = plain(t);
+    random_cuts(&w, &t->r);
+    compare(t, &w, SEGMENTS);
+  }
+  variant w = plain(t);
+  w.cut = CUT_EVERYWHERE;
+  if (t->d.keys <= 700)
+    compare(t, &w, ONE_KEY);
+  w.cut = CUT_AT;
+  for (w.cut_at = 1; t->cost <= SMALL && t->d.keys <= 60 && w.cut_at < t->d.keys; w.cut_at++)
+    compare(t, &w, EVERY_CUT);
+}
+
+static void compare_machines(test_case *t) {
+  static const int threads[] = { 2, 3, 7 };
+  for (size_t i = 0; i < 3; i++) {
+    variant w = plain(t);
+    w.threads = threads[i];
+    compare(t, &w, THREADS);
+  }
+  variant w = plain(t);
+  for (int i = 0; (w.isa = segattn_isa_name(i)); i++)
+    compare(t, &w, ISA);
+}
+
+static void compare_parts(test_case *t) {
+  static const enum kind kinds[] = { BATCH_ALONE, HEAD_ALONE, QUERY_ALONE };
+  for (int i = 0; i < 3; i++) {
+    variant w = plain(t);
+    random_part(&w, &t->d, &t->r, i == 0 || rng_chance(&t->r, 30), i == 1 || rng_chance(&t->r, 30), i == 2 || rng_chance(&t->r, 30));
+    compare(t, &w, kinds[i]);
+  }
+}
+
+static void compare_layouts(test_case *t) {
+  for (int times = 0; times < 2; times++) {
+    variant w = plain(t);
+    random_layouts(&w, &t->r);
+    compare(t, &w, LAYOUT);
+  }
+  if (t->cost > SMALL || !rng_chance(&t->r, 5))
+    return;
+  for (size_t i = 0; i < 6 * 24; i++) {
+    variant w = plain(t);
+    layout *const all[] = { &w.q, &w.k, &w.v, &w.mask, &w.out, &w.lse };
+    memcpy(all[i / 24]->axes, layout_axes(i), sizeof w.q.axes);
+    compare(t, &w, AXES);
+  }
+}
+
+static void compare_routes(test_case *t) {
+  variant w = plain(t);
+  random_cuts(&w, &t->r);
+  random_route(&w, &t->d, &t->r, ABSORB);
+  compare(t, &w, ABSORBED);
+  for (int times = 0; times < 2; times++) {
+    w = plain(t);
+    random_cuts(&w, &t->r);
+    random_route(&w, &t->d, &t->r, MERGE);
+    compare(t, &w, MERGED);
+  }
+}
+
+static void compare_keys(test_case *t) {
+  variant w = plain(t);
+  w.right = 1 + rng_below(&t->r, 300);
+  compare(t, &w, TAIL);
+  w = plain(t);
+  random_padding(&w, &t->r);
+  compare(t, &w, PADDING);
+  w = plain(t);
+  w.fill_gaps = true;
+  if (t->d.gaps)
+    compare(t, &w, GAPS);
+  w = plain(t);
+  w.wide = true;
+  compare(t, &w, STORAGE);
+  w = plain(t);
+  w.other_mask = true;
+  compare(t, &w, MASK);
+  w = plain(t);
+  w.garbage = true;
+  random_part(&w, &t->d, &t->r, false, false, rng_chance(&t->r, 50));
+  compare(t, &w, UNSEEN);
+}
+
+static void compare_together(test_case *t) {
+  rng *r = &t->r;
+  for (int times = 0; times < 3; times++) {
+    variant w = plain(t);
+    w.threads = 1 + (int) rng_below(r, 4);
+    random_part(&w, &t->d, r, rng_chance(r, 30), rng_chance(r, 30), rng_chance(r, 30));
+    random_layouts(&w, r);
+    random_padding(&w, r);
+    random_cuts(&w, r);
+    random_route(&w, &t->d, r, (enum route) rng_below(r, 3));
+    w.fill_gaps = rng_chance(r, 50);
+    w.wide = rng_chance(r, 30);
+    w.other_mask = rng_chance(r, 50);
+    w.garbage = rng_chance(r, 50);
+    compare(t, &w, TOGETHER);
+  }
+}
+
+/* ---- the whole ---- */
+
+static size_t base_failed;
+
+#ifdef HAVE_MPFR
+static size_t exact_failed;
+static exact_counts exact;
+
+static void check_exact(test_case *t) {
+  if (t->cost > SMALL || !rng_chance(&t->r, 60) || exact_check(&t->d, &t->r, &exact))
+    return;
+  if (exact_failed++ < REPORTED) {
+    diag("outside the bound; repeat with -s %llu -f %llu -n 1 -v", (unsigned long long) t->seed, (unsigned long long) t->index);
+    drawn_describe(&t->d);
+  }
+}
+
+static void report_exact(void) {
+  if (!ok(exact_failed == 0, "%zu problems are within the bound of their exact answer", exact.problems))
+    diag("%zu are not", exact_failed);
+  diag("%zu elements and %zu lse judged, %zu undefined, %zu without a finite bound; largest error / bound %.3g, of lse %.3g",
+       exact.elements, exact.rows, exact.undefined, exact.unbounded, exact.worst, exact.worst_lse);
+}
+#else
+static void check_exact(test_case *t) { (void) t; }
+static void report_exact(void) { skip("built without MPFR: no exact answers"); }
+#endif
+
+static void compare_all(test_case *t) {
+  compare_segments(t);
+  compare_machines(t);
+  compare_parts(t);
+  compare_layouts(t);
+  compare_routes(t);
+  compare_keys(t);
+  compare_together(t);
+  check_exact(t);
+}
+
+static void run_case(uint64_t seed, uint64_t index, bool verbose) {
+  test_case t = { .seed = seed, .index = index, .r = { seed * 0x9e3779b97f4a7c15 + index } };
+  t.r.state = rng_word(&t.r);
+  draw(&t.d, &t.r);
+  const segattn_problem *p = &t.d.problem;
+  t.cost = t.d.batch * p->q_heads * t.d.queries * t.d.keys * (p->dim_k + p->dim_v);
+  if (verbose) {
+    diag("case %llu", (unsigned long long) index);
+    drawn_describe(&t.d);
+  }
+  variant w = variant_base(&t.d);
+  if (evaluate(&t.base, &t.d, &w, &t.r))
+    compare_all(&t);
+  else if (base_failed++ < REPORTED) {
+    diag("case %llu of seed %llu: %s", (unsigned long long) index, (unsigned long long) seed, t.base.text);
+    drawn_describe(&t.d);
+  }
+  answer_free(&t.base);
+  drawn_free(&t.d);
+}
+
+static void report(uint64_t cases) {
+  size_t comparisons = 0;
+  ok(base_failed == 0, "%llu drawn problems are evaluated", (unsigned long long) cases);
+  for (int i = 0; i < KINDS; i++) {
+    const struct counted *c = &counted[i];
+    comparisons += c->made;
+    if (!ok(c->differ + c->refused == 0, "%s: the same bits in %zu comparisons", c->name, c->made))
+      diag("%zu differ, %zu were refused", c->differ, c->refused);
+  }
+  for (int i = 0; segattn_isa_name(i); i++)
+    diag("instruction set: %s", segattn_isa_name(i));
+  diag("%zu comparisons of memory in all", comparisons);
+  report_exact();
+}
+
+/* More threads than processors must sleep, not spin, while they wait; OpenMP reads this before main.  */
+static void restart_passive(char **argv) {
+  if (getenv("OMP_WAIT_POLICY"))
+    return;
+  setenv("OMP_WAIT_POLICY", "passive", 1);
+  execv(argv[0], argv);
+}
+
+int main(int argc, char **argv) {
+  restart_passive(argv);
+  uint64_t count = DEFAULT_COUNT, seed = DEFAULT_SEED, first = 0;
+  bool verbose = false;
+  for (int option; (option = getopt(argc, argv, "n:s:f:v")) != -1;)
+    switch (option) {
+    case 'n': count = strtoull(optarg, NULL, 0); break;
+    case 's': seed = strtoull(optarg, NULL, 0); break;
+    case 'f': first = strtoull(optarg, NULL, 0); break;
+    case 'v': verbose = true; break;
+    default: fputs("usage: right-promise [-n COUNT] [-s SEED] [-f FIRST] [-v]\n", stderr); return 2;
+    }
+  diag("seed %llu, cases %llu to %llu", (unsigned long long) seed, (unsigned long long) first,
+       (unsigned long long) (first + count));
+  for (uint64_t i = first; i < first + count; i++)
+    run_case(seed, i, verbose);
+  report(count);
+  return done();
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Every error of every function in segattn.h: the status, the argument, a text that names value and expectation, and
+   nothing changed.  Each row of the tables spoils one thing of a valid call (fixture.h).  */
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include "fixture.h"
+#include "tap.h"
+
+/* The call that a row spoils.  */
+static struct test_call {
+  fixture f, other_f;           /* what is called with; what the state `other` is made of */
+  segattn_plan *plan, *other_plan;
+  segattn_state *state, *other;
+  const char *environment;      /* SEGATTN_ISA */
+  bool no_problem, no_plan, no_queries, no_segment, no_state, no_other, itself;
+} t;
+
+typedef struct bad {
+  const char *name;
+  void *field;                  /* is set to */
+  const void *value;            /* these */
+  size_t size;                  /* bytes */
+  segattn_status status;
+  const char *argument, *says, *expects;
+} bad;
+
+#define SET(field, value) &(field), &(__typeof__(field)) { value }, sizeof(field)
+
+static double bad_slopes[F_HEADS] = { 0, 0, NAN, 0 }, bad_sinks[F_HEADS] = { 0, INFINITY, 0, 0 }, nan_sinks[F_HEADS] = { 0, 0, 0, NAN };
+
+/* ---- the tables ---- */
+
+static const bad of_plan[] = {
+  { "problem NULL", SET(t.no_problem, true), SEGATTN_EINVAL, "problem", "NULL", "" },
+  { "plan NULL", SET(t.no_plan, true), SEGATTN_EINVAL, "plan", "NULL", "" },
+  { "0 query heads", SET(t.f.problem.q_heads, 0), SEGATTN_EINVAL, "problem.q_heads", "0", "at least 1" },
+  { "0 KV heads", SET(t.f.problem.kv_heads, 0), SEGATTN_EINVAL, "problem.kv_heads", "0", "divisor" },
+  { "7 query heads of 2 KV heads", SET(t.f.problem.q_heads, 7), SEGATTN_EINVAL, "problem.kv_heads", "2", "7" },
+  { "dim_k 0", SET(t.f.problem.dim_k, 0), SEGATTN_EINVAL, "problem.dim_k", "0", "1 to 1024" },
+  { "dim_v 0", SET(t.f.problem.dim_v, 0), SEGATTN_EINVAL, "problem.dim_v", "0", "1 to 1024" },
+  { "dim_k 1025", SET(t.f.problem.dim_k, SEGATTN_MAX_DIM + 1), SEGATTN_EINVAL, "problem.dim_k", "1025", "1 to 1024" },
+  { "dim_v 1025", SET(t.f.problem.dim_v, SEGATTN_MAX_DIM + 1), SEGATTN_EINVAL, "problem.dim_v", "1025", "1 to 1024" },
+  { "scale NaN", SET(t.f.problem.scale, (double) NAN), SEGATTN_EINVAL, "problem.scale", "nan", "finite" },
+  { "scale inf", SET(t.f.problem.scale, (double) INFINITY), SEGATTN_EINVAL, "problem.scale", "inf", "finite" },
+  { "softcap -1.5", SET(t.f.problem.softcap, -1.5), SEGATTN_EINVAL, "problem.softcap", "-1.5", "positive" },
+  { "softcap NaN", SET(t.f.problem.softcap, (double) NAN), SEGATTN_EINVAL, "problem.softcap", "nan", "positive" },
+  { "softcap inf", SET(t.f.problem.softcap, (double) INFINITY), SEGATTN_EINVAL, "problem.softcap", "inf", "positive" },
+  { "a slope NaN", SET(t.f.problem.slopes, bad_slopes), SEGATTN_EINVAL, "problem.slopes", "nan at head 2", "finite" },
+  { "a sink NaN", SET(t.f.problem.sinks, nan_sinks), SEGATTN_EINVAL, "problem.sinks", "nan at head 3", "finite" },
+  { "a sink inf", SET(t.f.problem.sinks, bad_sinks), SEGATTN_EINVAL, "problem.sinks", "inf at head 1", "finite" },
+  { "unknown arithmetic", SET(t.f.options.arithmetic, "f31"), SEGATTN_EINVAL, "options.arithmetic", "f31", "f64" },
+  { "unknown instruction set", SET(t.f.options.isa, "pdp11"), SEGATTN_EINVAL, "options.isa", "pdp11", "portable" },
+#if defined __x86_64__
+  { "one of another machine", SET(t.f.options.isa, "neon"), SEGATTN_EUNSUPPORTED, "options.isa", "neon", "machine" },
+#endif
+  { "-3 threads", SET(t.f.options.threads, -3), SEGATTN_EINVAL, "options.threads", "-3", "0" },
+  { "unknown SEGATTN_ISA", SET(t.environment, "vax780"), SEGATTN_EINVAL, "SEGATTN_ISA", "vax780", "portable" },
+  { 0 } };
+
+static const bad of_plan_given[] = { { "plan NULL", SET(t.no_plan, true), SEGATTN_EINVAL, "plan", "NULL", "" }, { 0 } };
+static const bad of_state_given[] = { { "state NULL", SET(t.no_state, true), SEGATTN_EINVAL, "state", "NULL", "" }, { 0 } };
+
+static const bad of_queries[] = {
+  { "queries NULL", SET(t.no_queries, true), SEGATTN_EINVAL, "queries", "NULL", "" },
+  { "5 heads of 4", SET(t.f.queries.q.shape[1], 5), SEGATTN_EINVAL, "queries.q", "5", "4" },
+  { "6 elements of 5", SET(t.f.queries.q.shape[3], 6), SEGATTN_EINVAL, "queries.q", "6", "5" },
+  { "q NULL", SET(t.f.queries.q.data, NULL), SEGATTN_EINVAL, "queries.q", "NULL", "2 x 4 x 3 x 5" },
+  { "q of an unknown format", SET(t.f.queries.q.format, (segattn_format) 77), SEGATTN_EINVAL, "queries.q", "77", "segattn_format" },
+  { "q of bool", SET(t.f.queries.q.format, SEGATTN_BOOL), SEGATTN_EINVAL, "queries.q", "bool", "mask" },
+  { "q beyond the address space", SET(t.f.queries.q.stride[2], PTRDIFF_MAX - 7), SEGATTN_EINVAL, "queries.q",
+    "9223372036854775800", "address" },
+  { "a position out of range", SET(t.f.queries.start, INT64_MAX - 9), SEGATTN_EINVAL, "queries.", "9223372036854775798", "2^61" },
+  { 0 } };
+
+static const bad of_segment[] = {
+  { "segment NULL", SET(t.no_segment, true), SEGATTN_EINVAL, "segment", "NULL", "" },
+  { "k of 9 sequences", SET(t.f.segment.k.shape[0], 9), SEGATTN_EINVAL, "segment.k", "9", "2" },
+  { "k of 4 heads", SET(t.f.segment.k.shape[1], 4), SEGATTN_EINVAL, "segment.k", "4", "2" },
+  { "k of 3 elements", SET(t.f.segment.k.shape[3], 3), SEGATTN_EINVAL, "segment.k", "3", "5" },
+  { "k NULL", SET(t.f.segment.k.data, NULL), SEGATTN_EINVAL, "segment.k", "NULL", "2 x 2 x 6 x 5" },
+  { "k beyond the address space", SET(t.f.segment.k.stride[1], PTRDIFF_MIN), SEGATTN_EINVAL, "segment.k",
+    "-9223372036854775808", "address" },
+  { "k of bool", SET(t.f.segment.k.format, SEGATTN_BOOL), SEGATTN_EINVAL, "segment.k", "bool", "mask" },
+  { "v of 1 sequence", SET(t.f.segment.v.shape[0], 1), SEGATTN_EINVAL, "segment.v", "1", "2" },
+  { "v of 1 head", SET(t.f.segment.v.shape[1], 1), SEGATTN_EINVAL, "segment.v", "1", "2" },
+  { "v of 5 keys", SET(t.f.segment.v.shape[2], 5), SEGATTN_EINVAL, "segment.v", "5", "6" },
+  { "v of 2 elements", SET(t.f.segment.v.shape[3], 2), SEGATTN_EINVAL, "segment.v", "2", "3" },
+  { "v NULL", SET(t.f.segment.v.data, NULL), SEGATTN_EINVAL, "segment.v", "NULL", "2 x 2 x 6 x 3" },
+  { "v of format 99", SET(t.f.segment.v.format, (segattn_format) 99), SEGATTN_EINVAL, "segment.v", "99", "segattn_format" },
+  { "a mask of 2 queries", SET(t.f.segment.mask.shape[2], 2), SEGATTN_EINVAL, "segment.mask", "2", "3" },
+  { "a mask of 64 keys", SET(t.f.segment.mask.shape[3], 64), SEGATTN_EINVAL, "segment.mask", "64", "6" },
+  { "a mask of 3 sequences", SET(t.f.segment.mask.shape[0], 3), SEGATTN_EINVAL, "segment.mask", "3", "2" },
+  { "a mask of 3 heads", SET(t.f.segment.mask.shape[1], 3), SEGATTN_EINVAL, "segment.mask", "3", "4" },
+  { "a mask of no format", SET(t.f.segment.mask.format, SEGATTN_FORMATS), SEGATTN_EINVAL, "segment.mask", "5", "segattn_format" },
+  { "a start out of range", SET(t.f.segment.start, INT64_MIN), SEGATTN_EINVAL, "segment.start", "-9223372036854775808", "2^61" },
+  { 0 } };
+
+static const bad of_absorb[] = {
+  { "queries of another batch", SET(t.f.queries.q.shape[0], 1), SEGATTN_EINVAL, "queries.q", "1", "2" },
+  { "another number of queries", SET(t.f.queries.q.shape[2], 2), SEGATTN_EINVAL, "queries.q", "2", "3" },
+  { "a segment out of order", SET(t.f.segment.start, F_KEYS - 1), SEGATTN_EORDER, "segment.start", "5", "segattn_state_merge" },
+  { 0 } };
+
+static const bad of_output[] = {
+  { "out of 2 elements", SET(t.f.out.shape[3], 2), SEGATTN_EINVAL, "out", "2", "3" },
+  { "out of 2 heads", SET(t.f.out.shape[1], 2), SEGATTN_EINVAL, "out", "2", "4" },
+  { "out of bool", SET(t.f.out.format, SEGATTN_BOOL), SEGATTN_EINVAL, "out", "bool", "mask" },
+  { "out folded", SET(t.f.out.stride[0], 0), SEGATTN_EINVAL, "out", "0", "share memory" },
+  { "out NULL", SET(t.f.out.data, NULL), SEGATTN_EINVAL, "out", "NULL", "2 x 4 x 3 x 3" },
+  { "out beyond the address space", SET(t.f.out.stride[0], PTRDIFF_MAX), SEGATTN_EINVAL, "out", "9223372036854775807", "address" },
+  { "lse in out", SET(t.f.lse.data, t.f.wide[0]), SEGATTN_EALIAS, "", "lse", "out" },
+  { "lse of 3 elements", SET(t.f.lse.shape[3], 3), SEGATTN_EINVAL, "lse", "3", "1" },
+  { 0 } };
+
+static const bad of_alias[] = {
+  { "out in q", SET(t.f.out.data, t.f.q), SEGATTN_EALIAS, "out", "out", "queries.q" },
+  { "out in k", SET(t.f.out.data, t.f.k), SEGATTN_EALIAS, "out", "out", "segment.k" },
+  { "out in v", SET(t.f.out.data, t.f.v), SEGATTN_EALIAS, "out", "out", "segment.v" },
+  { "lse in the mask", SET(t.f.lse.data, t.f.mask), SEGATTN_EALIAS, "lse", "lse", "segment.mask" },
+  { 0 } };
+
+static const bad of_merge[] = {
+  { "into NULL", SET(t.no_state, true), SEGATTN_EINVAL, "into", "NULL", "" },
+  { "from NULL", SET(t.no_other, true), SEGATTN_EINVAL, "from", "NULL", "" },
+  { "with itself", SET(t.itself, true), SEGATTN_EALIAS, "from", "into", "" },
+  { "of another scale", SET(t.other_f.problem.scale, 3), SEGATTN_EINVAL, "from", "3", "scale" },
+  { "causal with not causal", SET(t.other_f.problem.causal, true), SEGATTN_EINVAL, "from", "causal", "" },
+  { "of other KV heads", SET(t.other_f.problem.kv_heads, 4), SEGATTN_EINVAL, "from", "4", "2" },
+  { "of another arithmetic", SET(t.other_f.options.arithmetic, "f32"), SEGATTN_EINVAL, "from", "f32", "f64" },
+  { "of other queries", SET(t.other_f.queries.q.shape[2], 2), SEGATTN_EINVAL, "from", "2", "3" },
+  { "of another batch", SET(t.other_f.queries.q.shape[0], 1), SEGATTN_EINVAL, "from", "1", "2" },
+  { 0 } };
+
+static const bad of_export[] = {
+  { "M of f32", SET(t.f.M.format, SEGATTN_F32), SEGATTN_EINVAL, "M", "f32", "f64" },
+  { "S of 1 query", SET(t.f.S.shape[2], 1), SEGATTN_EINVAL, "S", "1", "3" },
+  { "O of 5 elements", SET(t.f.O.shape[3], 5), SEGATTN_EINVAL, "O", "5", "3" },
+  { "M in S", SET(t.f.M.data, t.f.rows[2]), SEGATTN_EALIAS, "", "M", "S" },
+  { 0 } };
+
+static const bad of_bound[] = {
+  { "bound of f32", SET(t.f.bound.format, SEGATTN_F32), SEGATTN_EINVAL, "bound", "f32", "f64" },
+  { "bound of 4 queries", SET(t.f.bound.shape[2], 4), SEGATTN_EINVAL, "bound", "4", "3" },
+  { "lse_bound in bound", SET(t.f.lse.data, t.f.wide[2]), SEGATTN_EALIAS, "", "bound", "lse_bound" },
+  { "bound in v", SET(t.f.bound.data, t.f.v), SEGATTN_EALIAS, "bound", "bound", "segment.v" },
+  { 0 } };
+
+/* ---- the functions ---- */
+
+typedef segattn_status tested(segattn_error *error);
+
+static segattn_status plan_alloc(segattn_error *error) {
+  segattn_plan *made = t.plan;
+  if (t.environment)
+    setenv("SEGATTN_ISA", t.environment, 1);
+  segattn_status status = segattn_plan_alloc(t.no_plan ? NULL : &made, t.no_problem ? NULL : &t.f.problem, &t.f.options, error);
+  unsetenv("SEGATTN_ISA");
+  if (made != t.plan)
+    ok(false, "the plan is left alone");
+  return status;
+}
+
+static segattn_status state_alloc(segattn_error *error) {
+  segattn_state *made = t.state;
+  segattn_status status = segattn_state_alloc(t.no_state ? NULL : &made, t.no_plan ? NULL : t.plan, t.no_queries ? NULL : &t.f.queries,
+                                              error);
+  if (made != t.state)
+    ok(false, "the state is left alone");
+  return status;
+}
+
+static segattn_status absorb(segattn_error *error) {
+  return segattn_state_absorb(t.no_state ? NULL : t.state, t.no_queries ? NULL : &t.f.queries, t.no_segment ? NULL : &t.f.segment, error);
+}
+
+static segattn_status merge(segattn_error *error) {
+  return segattn_state_merge(t.no_state ? NULL : t.state, t.no_other ? NULL : t.itself ? t.state : t.other, error);
+}
+
+static segattn_status finalise(segattn_error *error) {
+  return segattn_state_finalise(t.no_state ? NULL : t.state, &t.f.out, &t.f.lse, error);
+}
+
+static segattn_status export(segattn_error *error) {
+  return segattn_state_export(t.no_state ? NULL : t.state, &t.f.M, &t.f.S, &t.f.O, error);
+}
+
+static segattn_status attend(segattn_error *error) {
+  return segattn_attend(t.no_plan ? NULL : t.plan, t.no_queries ? NULL : &t.f.queries, t.no_segment ? NULL : &t.f.segment, 1, &t.f.out,
+                        &t.f.lse, NULL, error);
+}
+
+static segattn_status bound(segattn_error *error) {
+  return segattn_bound(t.no_plan ? NULL : t.plan, t.no_queries ? NULL : &t.f.queries, t.no_segment ? NULL : &t.f.segment, 1, &t.f.bound,
+                       &t.f.lse, error);
+}
+
+static const struct function {
+  const char *name;
+  tested *call;
+  const bad *tables[5];
+} functions[] = {
+  { "plan_alloc", plan_alloc, { of_plan } },
+  { "state_alloc", state_alloc, { of_queries, of_plan_given, of_state_given } },
+  { "state_absorb", absorb, { of_queries, of_segment, of_absorb, of_state_given } },
+  { "state_merge", merge, { of_merge } },
+  { "state_finalise", finalise, { of_output, of_state_given } },
+  { "state_export", export, { of_export, of_state_given } },
+  { "attend", attend, { of_queries, of_segment, of_output, of_alias, of_plan_given } },
+  { "bound", bound, { of_queries, of_segment, of_bound, of_plan_given } },
+};
+
+/* ---- one row ---- */
+
+static void make_state(const fixture *f, segattn_plan **p, segattn_state **state) {
+  if (segattn_plan_alloc(p, &f->problem, &f->options, NULL) || segattn_state_alloc(state, *p, &f->queries, NULL))
+    ok(false, "the plan and the state of the fixture are made");
+}
+
+static void set_up(const bad *row) {
+  memset(&t, 0, sizeof t);
+  fixture_init(&t.f);
+  fixture_init(&t.other_f);
+  make_state(&t.f, &t.plan, &t.state);
+  if (segattn_state_absorb(t.state, &t.f.queries, &t.f.segment, NULL))
+    ok(false, "the segment of the fixture is absorbed");
+  t.f.segment.start = F_KEYS;
+  if (row)
+    memcpy(row->field, row->value, row->size);
+  make_state(&t.other_f, &t.other_plan, &t.other);
+}
+
+static void tear_down(void) {
+  segattn_state_free(t.state);
+  segattn_state_free(t.other);
+  segattn_plan_free(t.plan);
+  segattn_plan_free(t.other_plan);
+}
+
+static void fetch(double out[F_BATCH * F_HEADS * F_QUERIES * F_DV]) {
+  segattn_tensor view = fixture_output(out, F_DV);
+  segattn_state_finalise(t.state, &view, NULL, NULL);
+}
+
+static bool told(const segattn_error *e, const bad *row) {
+  return e->code == row->status && !strncmp(e->argument, row->argument, strlen(row->argument)) &&
+    !strncmp(e->text, e->argument, strlen(e->argument)) && strstr(e->text, row->says) && strstr(e->text, row->expects);
+}
+
+static void check(const struct function *f, const bad *row) {
+  static fixture before;
+  double state_before[F_BATCH * F_HEADS * F_QUERIES * F_DV], state_after[F_BATCH * F_HEADS * F_QUERIES * F_DV];
+  segattn_error error = { 0 };
+  set_up(row);
+  fetch(state_before);
+  before = t.f;
+  segattn_status status = f->call(&error), silent = f->call(NULL);
+  fetch(state_after);
+  bool same = !memcmp(&before, &t.f, sizeof before) && !memcmp(state_before, state_after, sizeof state_before);
+  if (!ok(status == row->status && silent == status && told(&error, row) && same, "%s: %s", f->name, row->name)) {
+    diag("status %d (%d without an error), expected %d; %s", (int) status, (int) silent, (int) row->status, same ? "nothing changed" : "something changed");
+    diag("argument '%s': '%s'; expected '%s', '%s', '%s'", error.argument, error.text, row->argument, row->says, row->expects);
+  }
+  tear_down();
+}
+
+/* ---- what is no error, and functions without a status ---- */
+
+static void test_small(void) {
+  segattn_format format = SEGATTN_F16;
+  segattn_error error = { 0 };
+  ok(segattn_format_find(&format, "f17", &error) == SEGATTN_EINVAL && format == SEGATTN_F16 && strstr(error.text, "f17") &&
+     strstr(error.text, "bf16"), "format_find: unknown name: %s", error.text);
+  ok(segattn_format_find(&format, NULL, NULL) == SEGATTN_EINVAL, "format_find: NULL");
+  ok(segattn_format_find(&format, "bf16", NULL) == SEGATTN_OK && format == SEGATTN_BF16, "format_find: bf16");
+  ok(!segattn_format_name(SEGATTN_FORMATS) && !segattn_format_name((segattn_format) -1), "format_name: a number that is none");
+  bool named = true;
+  for (int i = -2; i < 12; i++)
+    named &= segattn_strerror((segattn_status) i) != NULL;
+  ok(named, "strerror is never NULL");
+  ok(!segattn_isa_name(-1) && !segattn_isa_name(99) && !segattn_arithmetic_name(-1) && !segattn_arithmetic_name(2), "names past the end");
+  static const char *const axes[] = { "bhp", "bhpdd", "bhpp", "bhpx", "", NULL };
+  bool none = true;
+  for (size_t i = 0; i < sizeof axes / sizeof *axes; i++)
+    none &= segattn_tensor_axes(axes[i], t.f.q, SEGATTN_F64, 1, 1, 1, 1).data == NULL;
+  ok(none, "tensor_axes: bad axes give no data");
+  segattn_plan_free(NULL);
+  segattn_state_free(NULL);
+  ok(true, "freeing NULL");
+}
+
+static void test_legal(void) {
+  set_up(NULL);
+  segattn_plan *p = NULL;
+  ok(segattn_plan_alloc(&p, &t.f.problem, NULL, NULL) == SEGATTN_OK && !strcmp(segattn_plan_arithmetic(p), "f32"), "no options");
+  segattn_plan_free(p);
+  setenv("SEGATTN_ISA", "portable", 1);
+  ok(segattn_plan_alloc(&p, &t.f.problem, NULL, NULL) == SEGATTN_OK && !strcmp(segattn_plan_isa(p), "portable"), "SEGATTN_ISA is obeyed");
+  unsetenv("SEGATTN_ISA");
+  segattn_plan_free(p);
+  ok(segattn_state_finalise(t.state, NULL, NULL, NULL) == SEGATTN_OK, "finalise into nothing");
+  ok(segattn_state_finalise(t.state, NULL, &t.f.lse, NULL) == SEGATTN_OK, "finalise without out");
+  ok(segattn_state_export(t.state, NULL, &t.f.S, NULL, NULL) == SEGATTN_OK, "export of S alone");
+  ok(segattn_attend(t.plan, &t.f.queries, &t.f.segment, 1, &t.f.out, NULL, NULL, NULL) == SEGATTN_OK, "attend without lse");
+  ok(segattn_attend(t.plan, &t.f.queries, NULL, 0, &t.f.out, &t.f.lse, NULL, NULL) == SEGATTN_OK, "attend without segments");
+  t.f.segment.v = t.f.segment.k;
+  t.f.segment.v.shape[SEGATTN_DIM] = F_DV;
+  ok(segattn_attend(t.plan, &t.f.queries, &t.f.segment, 1, &t.f.out, &t.f.lse, NULL, NULL) == SEGATTN_OK, "V a view of K");
+  tear_down();
+}
+
+int main(void) {
+  unsetenv("SEGATTN_ISA");
+  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+    for (size_t k = 0; k < 5 && functions[i].tables[k]; k++)
+      for (const bad *row = functions[i].tables[k]; row->name; row++)
+        check(&functions[i], row);
+  test_small();
+  test_legal();
+  return done();
+}
