@@ -1,35 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The state: for every batch element a tree of accumulators, for every row its maximum.  Rows lie as tiles take them: by KV head,
-   then query, then head of the group.  */
+/* The state: for every batch element a tree of accumulators, for every row its maximum.  Memory, absorb, merge.  */
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef _OPENMP
 # include <omp.h>
 #endif
 
-#include "elementary.h"
-#include "internal.h"
-
-typedef struct sequence {       /* a batch element */
-  sga_tree tree;
-  char *slab[SGA_SLABS];
-  sga_slabs slabs;
-  void *m;
-} sequence;
-
-struct segattn_state {
-  const segattn_plan *plan;
-  size_t batch, queries, rows;  /* rows of a batch element */
-  sequence *sequences;
-  segattn_events events;
-  char *scratch;                /* one of scratch_bytes for each thread */
-  size_t scratch_bytes;
-  char **finish;                /* root evaluation, a thread each: slabs of SGA_TILE rows, finish_slabs of them */
-  int finish_slabs;
-  sga_merge merge;
-};
+#include "state.h"
 
 static size_t tree_slabs(const sga_tree *t) {
   size_t n = 0;
@@ -64,7 +42,7 @@ void segattn_state_reset(segattn_state *s) {
 }
 
 /* Memory for the slabs in use by `tree`, and for evaluating a root of as many.  What was had before failure stays.  */
-static bool reserve(segattn_state *s, sequence *q, int n_slabs) {
+static bool reserve(segattn_state *s, sga_sequence *q, int n_slabs) {
   for (int i = 0; i < n_slabs; i++)
     if (!q->slab[i] && !(q->slab[i] = aligned_alloc(64, (sga_slab_bytes(s->plan, s->rows) + 127) / 64 * 64)))
       return false;
@@ -98,7 +76,7 @@ static bool state_memory(segattn_state *s) {
   if (!s->sequences || !s->finish || !s->scratch)
     return false;
   for (size_t b = 0; b < s->batch; b++) {
-    sequence *q = &s->sequences[b];
+    sga_sequence *q = &s->sequences[b];
     q->slabs = (sga_slabs){ q->slab, s->rows };
     if (!(q->m = malloc(s->rows * sizeof(double) + 1)) || !reserve(s, q, slabs_of_keys(plan->keys)))
       return false;
@@ -135,7 +113,7 @@ segattn_status segattn_state_alloc(segattn_state **state, const segattn_plan *pl
 
 /* ---- tiles of a state ---- */
 
-static int thread_number(void) {
+int sga_thread_number(void) {
 #ifdef _OPENMP
   return omp_get_thread_num();
 #else
@@ -143,12 +121,11 @@ static int thread_number(void) {
 #endif
 }
 
-/* Tile number i of the state, to work in this thread's scratch.  The tree is the caller's copy.  */
-static void tile_of(segattn_state *s, const segattn_queries *queries, size_t i, sga_tile *t, sga_tree *tree,
+void sga_state_tile(segattn_state *s, const segattn_queries *queries, size_t i, sga_tile *t, sga_tree *tree,
                     sga_scratch *scratch, sga_counts *counts) {
   sga_tile_number(t, s->plan, queries, i);
-  sequence *q = &s->sequences[t->batch];
-  sga_scratch_place(scratch, s->plan, s->scratch + (size_t)thread_number() * s->scratch_bytes);
+  sga_sequence *q = &s->sequences[t->batch];
+  sga_scratch_place(scratch, s->plan, s->scratch + (size_t)sga_thread_number() * s->scratch_bytes);
   memcpy(tree, &q->tree, sizeof *tree);
   t->tree = tree;
   t->slabs = &q->slabs;
@@ -156,10 +133,6 @@ static void tile_of(segattn_state *s, const segattn_queries *queries, size_t i, 
   t->m = (char *)q->m + t->slab_row * s->plan->kernel->size;
   t->counts = counts;
   t->scratch = scratch;
-}
-
-static segattn_queries shape_of(const segattn_state *s) {       /* queries without data, to number tiles */
-  return (segattn_queries){ .q = { .shape = { s->batch, s->plan->problem.q_heads, s->queries, s->plan->problem.dim_k } } };
 }
 
 /* ---- absorb ---- */
@@ -222,7 +195,7 @@ segattn_status segattn_state_absorb(segattn_state *s, const segattn_queries *que
     sga_environment_set(&environment);
 #pragma omp for schedule(dynamic)
     for (size_t i = 0; i < tiles; i++) {
-      tile_of(s, queries, i, &t, &tree, &scratch, &counts);
+      sga_state_tile(s, queries, i, &t, &tree, &scratch, &counts);
       sga_tile_begin(&t);
       sga_tile_absorb(&t, segment);
     }
@@ -237,7 +210,7 @@ segattn_status segattn_state_absorb(segattn_state *s, const segattn_queries *que
 
 /* ---- merge ---- */
 
-static void merge_sequence(segattn_state *into, sequence *a, const sequence *b, const sga_merge *m) {
+static void merge_sequence(segattn_state *into, sga_sequence *a, const sga_sequence *b, const sga_merge *m) {
   const segattn_plan *plan = into->plan;
   for (int i = 0; i < m->n_copies; i++)
     memcpy(a->slab[m->copy[i].right], b->slab[m->copy[i].left], sga_slab_bytes(plan, into->rows));
@@ -293,121 +266,5 @@ segattn_status segattn_state_merge(segattn_state *into, const segattn_state *fro
   sga_environment_restore(&environment);
   sga_counts counts = { from->events.rescales, from->events.underflow, from->events.nan, from->events.inf };
   sga_events_add(&into->events, &counts, &(segattn_events){ 0 });
-  return SEGATTN_OK;
-}
-
-void segattn_state_events(const segattn_state *state, segattn_events *events) {
-  segattn_state *s = (segattn_state *)(uintptr_t)state;
-  segattn_status status = segattn_state_finalise(s, NULL, NULL, NULL);  /* counts rows */
-  *events = s->events;
-  (void)status;
-}
-
-/* ---- finalise and export ---- */
-
-/* The tile's root, evaluated on a copy in this thread's memory.  */
-static sga_rows root_of(segattn_state *s, sga_tile *t) {
-  const segattn_plan *plan = s->plan;
-  const sequence *q = &s->sequences[t->batch];
-  char *copy[SGA_SLABS], *memory = s->finish[thread_number()];
-  sga_slabs slabs = { copy, SGA_TILE };
-  sga_join joins[SGA_SLABS];
-  int slab;
-  for (int i = 0; i < s->finish_slabs; i++) {
-    copy[i] = memory + (size_t)i * sga_slab_bytes(plan, SGA_TILE);
-    if (!t->tree->used[i])
-      continue;
-    sga_rows to = sga_slab_rows(plan, &slabs, i, 0), from = sga_slab_rows(plan, &q->slabs, i, t->slab_row);
-    memcpy(to.e, from.e, t->n * plan->kernel->size);
-    memcpy(to.l, from.l, t->n * plan->kernel->size);
-    memcpy(to.o, from.o, t->n * plan->pad_v * plan->kernel->size);
-  }
-  int n = sga_tree_root(t->tree, joins, &slab);
-  sga_slab_joins(plan, &slabs, 0, t->n, joins, n);
-  sga_rows root = sga_slab_rows(plan, &slabs, slab < 0 ? 0 : slab, 0);
-  if (slab < 0)
-    plan->kernel->clear(root, t->n, plan->pad_v);
-  return root;
-}
-
-typedef struct outputs { const segattn_tensor *out, *lse, *M, *S, *O; } outputs;
-
-/* S and O from the root's: relative to M instead of e.  */
-static void export_row(const segattn_plan *plan, const sga_tile *t, size_t i, sga_rows root, const outputs *x) {
-  size_t head = sga_tile_head(t, i), query = sga_tile_query(t, i);
-  double m = sga_number(plan, t->m, i), e = sga_number(plan, root.e, i), l = sga_number(plan, root.l, i);
-  double factor = m > -(double)INFINITY ? sga_exp2(e - m) : 1, M = m * SGA_LN2 + 0, S = l * factor + 0;
-  if (x->M)
-    memcpy(sga_at(x->M, t->batch, head, query), &M, sizeof M);
-  if (x->S)
-    memcpy(sga_at(x->S, t->batch, head, query), &S, sizeof S);
-  for (size_t d = 0; x->O && d < plan->problem.dim_v; d++) {
-    double o = sga_number(plan, root.o, i * plan->pad_v + d) * factor;
-    o = o != o ? (double)NAN : o + 0;
-    memcpy(sga_at(x->O, t->batch, head, query) + (ptrdiff_t)d * x->O->stride[SEGATTN_DIM], &o, sizeof o);
-  }
-}
-
-/* Every tile's root to the outputs that are asked for.  */
-static void evaluate(segattn_state *s, const outputs *x) {
-  segattn_queries queries = shape_of(s);
-  size_t tiles = sga_tile_count(s->plan, &queries);
-  int threads = tiles < (size_t)s->plan->threads ? (int)(tiles ? tiles : 1) : s->plan->threads;
-  segattn_events rows = { 0 };
-#pragma omp parallel num_threads(threads)
-  {
-    segattn_events own = { 0 };
-    sga_environment environment;
-    sga_environment_set(&environment);
-#pragma omp for schedule(dynamic)
-    for (size_t i = 0; i < tiles; i++) {
-      sga_tile t;
-      sga_tree tree;
-      sga_scratch scratch;
-      sga_counts counts = { 0 };
-      tile_of(s, &queries, i, &t, &tree, &scratch, &counts);
-      sga_rows root = root_of(s, &t);
-      for (size_t r = 0; (x->M || x->S || x->O) && r < t.n; r++)
-        export_row(s->plan, &t, r, root, x);
-      sga_tile_output(&t, root, x->out, x->lse, &own);
-    }
-#pragma omp critical(sga_events)
-    sga_events_add(&rows, &(sga_counts){ 0 }, &own);
-    sga_environment_restore(&environment);
-  }
-  s->events.overflow = rows.overflow;
-  s->events.masked_rows = rows.masked_rows;
-}
-
-segattn_status segattn_state_finalise(const segattn_state *state, const segattn_tensor *out, const segattn_tensor *lse,
-                                      segattn_error *error) {
-  if (!state)
-    return sga_fail(error, SEGATTN_EINVAL, "state", "is NULL");
-  segattn_queries queries = shape_of(state);
-  segattn_status status = sga_outputs_check(state->plan, &queries, out, lse, error);
-  if (!status)
-    evaluate((segattn_state *)(uintptr_t)state, &(outputs){ .out = out, .lse = lse });
-  return status;
-}
-
-static segattn_status f64_check(const segattn_tensor *t, const char *name, size_t dim, const segattn_state *s, segattn_error *error) {
-  const size_t shape[] = { s->batch, s->plan->problem.q_heads, s->queries, dim };
-  if (t && t->format != SEGATTN_F64)
-    return sga_fail(error, SEGATTN_EINVAL, name, "has format %s, expected f64",
-                    segattn_format_name(t->format) ? segattn_format_name(t->format) : "unknown");
-  return t ? sga_output_check(t, name, shape, error) : SEGATTN_OK;
-}
-
-segattn_status segattn_state_export(const segattn_state *state, const segattn_tensor *M, const segattn_tensor *S,
-                                    const segattn_tensor *O, segattn_error *error) {
-  segattn_status status;
-  if (!state)
-    return sga_fail(error, SEGATTN_EINVAL, "state", "is NULL");
-  if ((status = f64_check(M, "M", 1, state, error)) || (status = f64_check(S, "S", 1, state, error)) ||
-      (status = f64_check(O, "O", state->plan->problem.dim_v, state, error)) ||
-      (status = sga_alias_check(M, "M", S, "S", error)) || (status = sga_alias_check(M, "M", O, "O", error)) ||
-      (status = sga_alias_check(S, "S", O, "O", error)))
-    return status;
-  evaluate((segattn_state *)(uintptr_t)state, &(outputs){ .M = M, .S = S, .O = O });
   return SEGATTN_OK;
 }

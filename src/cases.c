@@ -95,15 +95,16 @@ static bool is_one_of(const char *name, const char *const *list) {
 static void say(FILE *stream, const case_spec *c, const setting *s) {
   static const char *const plain[] = { "family", "import", "segments", NULL };
   static const char *const switches[] = { "causal", "alibi", NULL };
+  static const char *const optional[] = { "causal", "alibi", "mask", "softcap", "window", NULL };
   static const char *const derived[] = { "kv_heads", "dim_v", "scale", "q_start", NULL };
-  if (is_one_of(s->name, derived) && !s->differs)
-    return;                     /* follows from others */
+  if (!s->differs && (is_one_of(s->name, derived) || is_one_of(s->name, optional)))
+    return;                     /* follows from others, or is not there */
   if (strncmp(s->value, "each:", 5) == 0)
     fprintf(stream, " each %s", s->value + 5);
   else if (is_one_of(s->name, plain))
     fprintf(stream, " %s", s->value);
   else if (is_one_of(s->name, switches))
-    fprintf(stream, " %s%s", strcmp(s->value, "true") == 0 ? "" : "not ", s->name);
+    fprintf(stream, " %s", s->name);
   else if (c->mixed && (strcmp(s->name, "k") == 0 || strcmp(s->name, "v") == 0))
     return;                     /* the segments say it */
   else

@@ -117,13 +117,13 @@ static void statistics(double to[STATISTICS], const elements *x, size_t first, s
 
 /* ---- distributions ---- */
 
-/* Between order statistics; GSL's formula would make NaN of 0 times an infinite one.  */
+/* Between order statistics; on one of them GSL's formula would take 0 times the next, which may be infinite.  */
 static double quantile(const double *sorted, size_t n, double p) {
   if (n == 0)
     return 0;
   double place = p * (double)(n - 1);
-  size_t low = (size_t)place, high = low + (place > (double)low);
-  return isinf(sorted[high]) ? INFINITY : gsl_stats_quantile_from_sorted_data(sorted, 1, n, p);
+  size_t low = (size_t)place;
+  return place == (double)low ? sorted[low] : gsl_stats_quantile_from_sorted_data(sorted, 1, n, p);
 }
 
 static double edge(size_t i) {

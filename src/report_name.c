@@ -6,10 +6,26 @@
 #include <string.h>
 #include "report_data.h"
 
+static bool is_storage(const char *name) {
+  return strlen(name) == 1 && strchr("qkv", *name) != NULL;
+}
+
+/* "896:bf16,128:f16": each segment has its own format, and this is what k and v are stored in.  */
+static const char *mixed(const result *c) {
+  const char *segments = report_setting(c, "segments");
+  return strchr(segments, ':') != NULL && strncmp(segments, "each:", 5) != 0 ? segments : NULL;
+}
+
+static const char *setting_name(const report *r, size_t i) {
+  return r->groups[0].cases[0]->settings[i].name;
+}
+
 /* Setting i of the first group, in this one.  All cases of a file list the same settings in the same order, or nearly so.  */
 static const char *value(const report *r, const group *g, size_t i) {
-  const char *name = r->groups[0].cases[0]->settings[i].name;
+  const char *name = setting_name(r, i);
   const result *c = g->cases[0];
+  if (is_storage(name) && *name != 'q' && mixed(c) != NULL)
+    return mixed(c);
   if (i < c->n_settings && strcmp(c->settings[i].name, name) == 0)
     return c->settings[i].value;
   return report_setting(c, name);
@@ -34,12 +50,16 @@ static size_t classes(const report *r, const bool *chosen, size_t n) {
   return count;
 }
 
-/* Segments come last: figures stand for all segmentations where these agree.  */
+/* Segments come last: figures stand for all segmentations where these agree.  References do not make a case another.  */
+static int turn(const char *name) {
+  return strcmp(name, "references") == 0 ? 2 : strcmp(name, "segments") == 0 ? 1 : 0;
+}
+
 static void choose(const report *r, bool *chosen, size_t n) {
   size_t apart = 1;
-  for (int segments = 0; segments <= 1; segments++)
+  for (int now_at = 0; now_at < 2; now_at++)
     for (size_t i = 0; i < n && apart < r->n_groups; i++)
-      if ((strcmp(r->groups[0].cases[0]->settings[i].name, "segments") == 0) == (segments == 1)) {
+      if (turn(setting_name(r, i)) == now_at) {
         chosen[i] = true;
         size_t now = classes(r, chosen, n);
         chosen[i] = now > apart;
@@ -52,22 +72,38 @@ static void append(char text[TEXT_SIZE], const char *name, const char *what) {
   snprintf(text + used, TEXT_SIZE - used, "%s%s%s%s", used ? ", " : "", name, *name ? " " : "", what);
 }
 
-static bool is_storage(const char *name) {
-  return strlen(name) == 1 && strchr("qkv", *name) != NULL;
+/* More than half of the groups have it: not worth saying, and saying nothing is still unambiguous.  */
+static bool usual(const report *r, const group *g, size_t i) {
+  size_t same = 0;
+  for (size_t j = 0; j < r->n_groups; j++)
+    same += strcmp(value(r, &r->groups[j], i), value(r, g, i)) == 0;
+  return 2 * same > r->n_groups;
 }
 
-/* "layer 18, f16": q, k and v of one format are said once, and by the format alone.  */
-static void label(const report *r, group *g, const bool *chosen, size_t n) {
+/* q, k and v together: "f16" where they are one format, otherwise those that matter: "q f32, k q4_0".  */
+static bool append_storage(const report *r, group *g, size_t i, bool *said) {
   const result *c = g->cases[0];
   const char *q = report_setting(c, "q");
-  bool one_format = strcmp(q, report_setting(c, "k")) == 0 && strcmp(q, report_setting(c, "v")) == 0, said = false;
+  bool one_format = strcmp(q, report_setting(c, "k")) == 0 && strcmp(q, report_setting(c, "v")) == 0;
+  if (!is_storage(setting_name(r, i)))
+    return false;
+  if (mixed(c) == NULL && !one_format)
+    append(g->label, setting_name(r, i), value(r, g, i));
+  else if (!*said)
+    append(g->label, "", mixed(c) != NULL ? mixed(c) : q);
+  *said = true;
+  return true;
+}
+
+/* "layer 18, f16".  What comes after the storage is said where it is not the usual.  */
+static void label(const report *r, group *g, const bool *chosen, size_t n) {
+  bool said = false, after = false;
   for (size_t i = 0; i < n; i++) {
-    const char *name = r->groups[0].cases[0]->settings[i].name, *what = value(r, g, i);
-    if (!chosen[i] || *what == '\0' || (is_storage(name) && one_format && said))
+    const char *name = setting_name(r, i), *what = value(r, g, i);
+    after |= strcmp(name, "v") == 0;
+    if (!chosen[i] || *what == '\0' || append_storage(r, g, i, &said) || (after && usual(r, g, i)))
       continue;
-    bool bare = strcmp(name, "family") == 0 || (is_storage(name) && one_format);
-    said |= is_storage(name);
-    append(g->label, bare ? "" : name, what);
+    append(g->label, strcmp(name, "family") == 0 ? "" : name, what);
   }
 }
 

@@ -135,15 +135,13 @@ static segattn_format data_format(h5 *f, hid_t id, hid_t type, segattn_format ra
   H5T_class_t class = H5Tget_class(type);
   size_t bytes = H5Tget_size(type);
   segattn_format format = SEGATTN_FORMATS;
-  if (class == H5T_INTEGER && raw != SEGATTN_FORMATS)
-    format = raw;
-  else if (h5_has_attribute(f, id, "format")) {
+  if (h5_has_attribute(f, id, "format")) {
     char *name = h5_get_text(f, id, "format");
     if (!name || segattn_format_find(&format, name, NULL) != SEGATTN_OK)
       format = SEGATTN_FORMATS;
     free(name);
   } else
-    format = class == H5T_FLOAT ? float_format(type) : class == H5T_ENUM && bytes == 1 ? SEGATTN_BOOL : SEGATTN_FORMATS;
+    format = class == H5T_FLOAT ? float_format(type) : class == H5T_ENUM ? SEGATTN_BOOL : class == H5T_INTEGER ? raw : SEGATTN_FORMATS;
   return format != SEGATTN_FORMATS && segattn_format_bytes(format, 1) == bytes ? format : SEGATTN_FORMATS;
 }
 

@@ -102,6 +102,11 @@ static void test_distribution(void) {
   ok(x[0] == 0 && near(x[4], (1e-20 + 1.5e-3) / 2, 1e-3) && near(x[3], 0.75 * 1e-30, 1e-30) && x[8] == INFINITY && x[7] == INFINITY,
      "quantiles: between order statistics, infinite beside an infinite one");
   errors_free(&e);
+  static const size_t five[4] = {1, 1, 1, 5};
+  const double c[5] = {NAN, 1, NAN, 0, NAN};
+  measure(&e, c, b, NULL, five);
+  ok(e.quantiles[3] == 1 && e.quantiles[4] == INFINITY, "quantiles: an order statistic itself, whatever comes after it");
+  errors_free(&e);
 }
 
 static void test_special(void) {
@@ -119,7 +124,7 @@ static void test_special(void) {
   errors_free(&e);
   const double all[6] = {NAN, NAN, NAN, NAN, NAN, NAN}, good[6] = {1, 2, 3, 4, 5, 6};
   measure(&e, all, good, NULL, s);
-  ok(e.total[STAT_MAX] == INFINITY && e.nan_one_side == 6, "an output of nothing but NaN does not pass");
+  ok(e.total[STAT_MAX] == INFINITY && e.total[STAT_MEAN] == INFINITY && e.total[STAT_BIAS] == INFINITY && e.nan_one_side == 6, "an output of nothing but NaN does not pass");
   errors_free(&e);
 }
 

@@ -49,6 +49,13 @@ static void test_floats(void) {
   random_free(r);
 }
 
+/* The first word of this seed is 4294967279, which rounds to 2^32.  */
+static void test_below_one(void) {
+  random_stream *r = stream(14784396);
+  ok(random_uniform_float(r, 0, 1) == 0x1.fffffep-1f, "a word that rounds to 2^32 gives the float below 1");
+  random_free(r);
+}
+
 static void test_uniform(void) {
   random_stream *r = stream(1), *words = stream(1);
   bool inside = true, bits = true;
@@ -108,6 +115,7 @@ static void test_normals(void) {
 int main(void) {
   test_words();
   test_floats();
+  test_below_one();
   test_uniform();
   test_polar();
   test_normals();

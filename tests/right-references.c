@@ -120,7 +120,8 @@ static void check_ratio(const results *r, const char *provider, const char *from
 typedef struct distance { double max, mean, first, last; } distance;
 
 /* |ggml - torch|, element by element of [head][query][dim], or of the memory of both: ggml's is [query][head][dim].
-   `first` and `last` are the maxima over the first and the last head and query, which lie at the same place in both.  */
+   Subtracted in f32, as the report did: in f64 the last of its seven digits is another one (7.568863e-01).  `first` and
+   `last` are the maxima over the first and the last head and query, which lie at the same place in both.  */
 static distance distance_of(const double *ggml, const double *torch, const size_t shape[4], bool in_memory) {
   distance d = {0};
   size_t H = shape[1], Q = shape[2], D = shape[3];
@@ -128,7 +129,7 @@ static distance distance_of(const double *ggml, const double *torch, const size_
     for (size_t q = 0; q < Q; q++)
       for (size_t c = 0; c < D; c++) {
         size_t there = (h * Q + q) * D + c, other = in_memory ? (q * H + h) * D + c : there;
-        double x = fabs(ggml[there] - torch[other]);
+        double x = fabs((double) ((float) ggml[there] - (float) torch[other]));
         d.max = fmax(d.max, x);
         d.mean += x / (double) (H * Q * D);
         if (h == 0 && q == 0)

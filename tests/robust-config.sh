@@ -182,7 +182,7 @@ refused 'a reference twice' 'e x.yaml:4:30' 'given twice'
 config 'experiment: t' 'problem: {q_heads: [2, 4], kv_heads: 2, dim: 8, queries: 2, keys: 6, causal: [true, false]}' \
   'inputs: [{family: normal, sigma: [1, 2]}, uniform]' 'storage: [f32, {k: bf16}]' \
   'segments: [whole, {each: 1}, [2, 4], [{len: 2, k: f16}, 4]]' 'arithmetic: [f32, f64]' 'replicates: 2'
-accepted 'lists multiply' 'q_heads 4' 'not causal' 'sigma 2' 'uniform' 'each 1' '2,4' '2:k=f16' 'arithmetic f64' 'replicate 1'
+accepted 'lists multiply' 'q_heads 4' 'causal' 'sigma 2' 'uniform' 'each 1' '2,4' '2:k=f16' 'arithmetic f64' 'replicate 1'
 # heads 2, causal 2, inputs 3, replicates 2, storage 2, segments 4, arithmetic 2
 ok 'lists multiply: 384 cases' test "$(grep -cE '(^|[^0-9a-f])[0-9a-f]{12}([^0-9a-f]|$)' "$stdout")" -eq 384
 config 'experiment: t' "$P" "$I" 'segments: [[6], whole, {each: 6}]'

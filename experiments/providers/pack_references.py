@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make the pack of references from the results of runs.
 
-    python pack_references.py -o ../data/references.h5 first-report.h5 real-smollm2.h5:torch-flash-bf16,ggml-f16
+    python pack_references.py -o ../data/references.h5 first-report.h5 real-smollm2.h5:torch-flash-bf16
 
 Names after a colon keep only those providers of that file.  The pack holds, under /INPUTS_DIGEST/PROVIDER, what the
 provider answered: out, lse and its attributes.  Answers that came from a pack are refused: a pack is made of computed ones.
@@ -33,13 +33,13 @@ def add(pack, digest, name, group):
         raise SystemExit(f"pack_references.py: {group.file.filename}: {name}: source {source!r}; expected 'computed'")
     target = pack.create_group(f"{digest}/{name}")
     # the attributes that a provider gives, and no dimension scales: those belong to a case
-    given = {key: text(value) for key, value in group.attrs.items()}
-    target.attrs.update(given, available=np.int64(1), inputs_digest=digest)
+    given = {key: np.bytes_(text(value).encode()) for key, value in group.attrs.items()}     # fixed length: half the size
+    target.attrs.update(given, available=np.int64(1), inputs_digest=np.bytes_(digest))
     for part in ("out", "lse"):
         if part in group:
             d = target.create_dataset(part, data=group[part][()], compression="gzip", compression_opts=9, shuffle=True,
                                       fletcher32=True)
-            d.attrs.update({key: text(group[part].attrs[key]) for key in FORMATS})
+            d.attrs.update({key: np.bytes_(text(group[part].attrs[key])) for key in FORMATS})
 
 
 def main():

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The state's memory, shared by state.c (absorb, merge) and finalise.c (root, outputs).  Rows lie as tiles take them: by KV head, then
+   query, then head of the group.  */
+
+#ifndef SGA_STATE_H
+#define SGA_STATE_H
+
+#include "internal.h"
+
+typedef struct sga_sequence {   /* a batch element */
+  sga_tree tree;
+  char *slab[SGA_SLABS];
+  sga_slabs slabs;
+  void *m;
+} sga_sequence;
+
+struct segattn_state {
+  const segattn_plan *plan;
+  size_t batch, queries, rows;  /* rows of a batch element */
+  sga_sequence *sequences;
+  segattn_events events;
+  char *scratch;                /* one of scratch_bytes for each thread */
+  size_t scratch_bytes;
+  char **finish;                /* root evaluation, a thread each: slabs of SGA_TILE rows, finish_slabs of them */
+  int finish_slabs;
+  sga_merge merge;
+};
+
+segattn_queries sga_state_shape(const segattn_state *s);        /* queries without data, to number tiles */
+int sga_thread_number(void);
+/* Tile number i of the state, to work in this thread's scratch.  `tree` becomes a copy of the sequence's.  */
+void sga_state_tile(segattn_state *s, const segattn_queries *queries, size_t i, sga_tile *t, sga_tree *tree,
+                    sga_scratch *scratch, sga_counts *counts);
+
+#endif
