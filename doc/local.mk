@@ -6,11 +6,11 @@ program_pages = \
   doc/segattn-info.1
 
 dist_man_MANS += lib/segattn.3
-EXTRA_DIST += doc/FORMAT
-EXTRA_DIST += $(program_pages) doc/completion/segattn
+EXTRA_DIST += $(program_pages) doc/completion/segattn doc/FORMAT
 
 bashcompletiondir = $(datadir)/bash-completion/completions
 if PROGRAM
 man_MANS = $(program_pages)
+doc_DATA = doc/FORMAT
 bashcompletion_DATA = doc/completion/segattn
 endif

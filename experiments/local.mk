@@ -8,7 +8,7 @@ providersdir = $(experimentsdir)/providers
 experiment_files = \
   experiments/first-report.yaml experiments/real-smollm2.yaml
 experiment_data_files = \
-  experiments/data/README experiments/data/smollm2.h5
+  experiments/data/README experiments/data/references.h5 experiments/data/smollm2.h5
 provider_files = \
   experiments/providers/capture_common.py experiments/providers/capture_smollm2.py \
   experiments/providers/ggml_provider.py experiments/providers/pack_references.py \

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What bound.c (which keys a row attends) and bound_row.c (the mathematics of one row) share.  */
+/* What bound.c (which keys a row attends), bound_score.c (lemma 2) and bound_row.c (theorems 1 and 2 of one row) share.  */
 
 #ifndef SGA_BOUND_H
 #define SGA_BOUND_H
+
+#include <math.h>
 
 #include "internal.h"
 
@@ -36,6 +38,29 @@ typedef struct sga_bound_row {
   double *weight, *loss;        /* see weigh() */
   double *y, *size, *spread, *sum, *low, *high;         /* dim_v of each: see values() */
 } sga_bound_row;
+
+typedef enum sga_verdict { BOUNDED, UNBOUNDED, UNDEFINED } sga_verdict;
+
+#define UD 0x1p-53              /* unit roundoff of f64, */
+#define TINY 0x1p-1074          /* and its smallest subnormal */
+
+/* n roundings: |prod (1 + d_i) - 1| <= gamma (Higham 2002, lemma 3.1).  */
+static inline double gamma_of(double n, double u) { return n * u / (1 - n * u); }
+/* (1 + a)(1 + b) ... - 1 <= s + s^2 for a + b + ... = s <= 1.7 */
+static inline double compound(double s) { return s + s * s; }
+static inline double least(double a, double b) { return a < b ? a : b; }        /* b where a is NaN */
+static inline double most(double a, double b) { return a > b ? a : b; }
+/* A sum of positive terms, rounded: not less than the exact one.  */
+static inline double inflate(double x, double operations) { return x * (1 + 2 * (operations + 64) * UD); }
+static inline double round_to(const sga_bound_row *r, double x) { return sga_round(r->plan, x); }
+
+/* The sink is one more key, of value 0.  */
+static inline bool sga_bound_has_sink(const sga_bound_row *r) {
+  return r->plan->problem.sinks && r->plan->problem.sinks[r->head] > -(double)INFINITY;
+}
+
+/* t, error, own of every attended key, and of the sink at [n].  UNBOUNDED: the arithmetic may overflow; UNDEFINED: a score is NaN or +inf.  */
+sga_verdict sga_bound_scores(sga_bound_row *r);
 
 /* Theorem 1 for out, dim_v of them, and theorem 2 for lse.  */
 void sga_bound_row_evaluate(sga_bound_row *r, double *bound, double *lse_bound);

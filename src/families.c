@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Families of inputs.  q is drawn first, then k, then v, each in memory order; all in f64 (first-report in f32).
-   +, *, / and sqrt are exact by definition, and where a product meets a sum the fma is explicit: the same bits everywhere.
-
-   (The families with a direction for each KV head draw head by head.)
+/* Families of inputs.  q is drawn first, then k, then v, each in memory order; sink and repeated-maximum head by head.  All in
+   f64 (first-report in f32).  +, *, / and sqrt are exact by definition, and where a product meets a sum the fma is explicit:
+   the same bits everywhere.
 
      first-report       C++'s uniform_real_distribution<float>: q in [-0.8, 0.8), k in [-0.6, 0.6), v in [-0.7, 0.7)
      outliers           N(0,1) + N(0, sigma^2) Bernoulli(probability): 100 is the variance in FlashAttention-3's experiment
                         (Shah et al. 2024), so sigma is 10
-     sink               a signed unit vector r / sqrt(D) for each KV head; q = 4 r / sqrt(D) + N(0,1), k_0 = r margin / 4, v_0 a hundredth of
-                        the others, as in real models (Xiao et al. 2023): at the default scale key 0 scores
+     sink               a vector r of signs for each KV head; q = 4 r / sqrt(D) + N(0,1), k_0 = r margin / 4, v_0 a hundredth
+                        of the others, as in real models (Xiao et al. 2023): at the default scale key 0 scores
                         margin (1 + N(0,1) / 4), the others about N(0,1)
-     repeated-maximum   q = r (1 + y), y in (-1/2, 1/2); k = height r z, z = 1 in a share of the keys and in (-1, 1) in the others: as every
-                        q r is positive each row has its maximum in exactly those keys.  v <= 0.  This is the case in which rounded
-                        weights and values of one sign add up to a bias ("Why low-precision transformer training fails",
-                        arXiv 2510.04212).  */
+     repeated-maximum   q = r (1 + y), y in (-1/2, 1/2); k = height r z, z = 1 in a share of the keys, in (-1, 1) in the
+                        others: as every q r is positive each row has its maximum in exactly those keys.  v <= 0.  Here
+                        rounded weights and values of one sign add up to a bias (arXiv 2510.04212).  */
 
 #include "families.h"
 

@@ -143,7 +143,8 @@ static bool has_weight(const key *a) {
   return a->x.hi + a->mask != -INFINITY;
 }
 
-/* The keys that the row attends to, without weights yet, and the sink; their number.  *best is the largest (n if none has a weight); false: NaN or +inf.  */
+/* The keys that the row attends to, and the sink, without weights yet; their number.  *best is the largest, or n if none has a
+   weight.  False: NaN or +inf.  */
 static bool scores(key *keys, size_t *n, size_t *best, const kv_head *h, const row *r) {
   size_t count = 0, top = SIZE_MAX;
   for (size_t j = 0; j <= h->keys; j++) {

@@ -35,7 +35,7 @@ static void draw(canvas *c, const report *r, const group *g) {
   }
   const int lo = isnan(e.lo) ? -18 : (int) floor(log10(e.lo)), hi = isnan(e.hi) ? -16 : (int) ceil(log10(e.hi) + 0.05);
   const double row = fmax(3, fmin(6, 180. / (double) r->n_groups)), spread = 0.7;
-  const double left = fmin(c->width / 2, 4 + 1.45 * (double) longest);
+  const double left = fmin(c->width / 2, 4 + 1.25 * (double) longest);
   const double strip = e.zero ? (hi - lo) * STRIP / (c->width - left - RIGHT - STRIP) : 0;      /* decades */
   for (size_t k = 0; k < all.n_curves; k++)
     for (size_t i = 0; i < r->n_groups; i++)

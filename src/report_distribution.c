@@ -83,7 +83,7 @@ static void draw(canvas *c, const report *r, const group *of) {
   }
   const int lo = isnan(e.lo) ? -18 : (int) floor(log10(e.lo) + 1e-9), hi = isnan(e.hi) ? -16 : (int) ceil(log10(e.hi) - 1e-9);
   const double strip = (hi - lo) * STRIP / (c->width - MARGINS - STRIP);         /* decades that the zeros' strip is wide */
-  const double zero_at = pow(10, lo - strip / 2), ceiling = pow(10, hi);
+  const double zero_at = pow(10, lo - 0.5 * strip), ceiling = pow(10, hi);
   for (size_t i = 0; i < g->n_curves; i++)
     curve_points(c->data, i + 1, g->curves[i].e, zero_at, ceiling);
   fprintf(c->job, "low = %d\nhigh = %d\nstrip = %.4f\nbottom = %d\ntop = %d\n", lo, hi, strip, BOTTOM, BOTTOM + HEIGHT);

@@ -28,6 +28,11 @@ static void by_magnitude(size_t *order, const extent *e, size_t n) {
   }
 }
 
+static int by_number(const void *a, const void *b) {
+  const size_t x = *(const size_t *) a, y = *(const size_t *) b;
+  return (x > y) - (x < y);
+}
+
 static bool near(const extent *e, const panel *p) {
   return isnan(e->hi) || e->hi * 10 >= pow(10, p->lo);
 }
@@ -54,6 +59,7 @@ size_t panels_make(panel p[MAX_PANELS], const extent *e, size_t n, size_t capaci
     panel_take(&p[panels - 1], order[i], &e[order[i]]);
   }
   for (size_t i = 0; i < panels; i++) {
+    qsort(p[i].curve, p[i].n, sizeof *p[i].curve, by_number);   /* sides in the order of the key */
     p[i].zero_at = pow(10, p[i].lo - 0.7);
     p[i].floor_at = p[i].zero ? pow(10, p[i].lo - 1.2) : pow(10, p[i].lo);
   }

@@ -21,12 +21,14 @@ LDADD = libsegattn.la $(MPFR_LIBS)
 private_libraries = libsga.la $(MPFR_LIBS)
 program_libraries = libprogram.la libsegattn.la $(MPFR_LIBS)
 
-library_tests = tests/right-promise tests/right-edges tests/right-extremes tests/robust-api
+library_tests = tests/right-promise tests/right-edges tests/right-extremes tests/robust-api tests/robust-environment
 exact_tests = tests/accurate-elementary tests/accurate-bound tests/accurate-oracle
 program_tests = \
-  tests/right-inputs tests/right-measure tests/right-npy tests/right-random tests/right-references \
-  tests/robust-references
-script_tests = tests/right-report.sh tests/robust-config.sh
+  tests/accurate-doubledouble tests/right-inputs tests/right-measure tests/right-npy tests/right-oracle \
+  tests/right-random tests/right-references tests/robust-references
+script_tests = \
+  tests/right-report.sh tests/right-store.sh tests/robust-config.sh tests/robust-files.sh tests/robust-program.sh
+library_scripts = tests/robust-symbols.sh
 
 draw_sources = tests/draw.c tests/draw_values.c
 tests_right_promise_SOURCES = \
@@ -40,12 +42,16 @@ tests_accurate_elementary_LDADD = $(private_libraries)
 tests_accurate_oracle_SOURCES = tests/accurate-oracle.c tests/reference_mpfr.c
 tests_accurate_oracle_CPPFLAGS = $(program_cppflags)
 tests_accurate_oracle_LDADD = $(program_libraries)
+tests_accurate_doubledouble_CPPFLAGS = $(program_cppflags)
+tests_accurate_doubledouble_LDADD = $(program_libraries)
 tests_right_inputs_CPPFLAGS = $(program_cppflags)
 tests_right_inputs_LDADD = $(program_libraries)
 tests_right_measure_CPPFLAGS = $(program_cppflags)
 tests_right_measure_LDADD = $(program_libraries)
 tests_right_npy_CPPFLAGS = $(program_cppflags)
 tests_right_npy_LDADD = $(program_libraries)
+tests_right_oracle_CPPFLAGS = $(program_cppflags)
+tests_right_oracle_LDADD = $(program_libraries)
 tests_right_random_CPPFLAGS = $(program_cppflags)
 tests_right_random_LDADD = $(program_libraries)
 tests_right_references_CPPFLAGS = $(program_cppflags)
@@ -54,7 +60,7 @@ tests_robust_references_CPPFLAGS = $(program_cppflags)
 tests_robust_references_LDADD = $(program_libraries)
 
 check_PROGRAMS += $(library_tests)
-TESTS += $(library_tests)
+TESTS += $(library_tests) $(library_scripts)
 if MPFR
 check_PROGRAMS += $(exact_tests)
 TESTS += $(exact_tests)
@@ -63,4 +69,4 @@ if PROGRAM
 check_PROGRAMS += $(program_tests)
 TESTS += $(program_tests) $(script_tests)
 endif
-EXTRA_DIST += tests/tap.sh $(script_tests)
+EXTRA_DIST += tests/tap.sh $(library_scripts) $(script_tests)

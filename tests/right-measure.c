@@ -124,7 +124,8 @@ static void test_special(void) {
   errors_free(&e);
   const double all[6] = {NAN, NAN, NAN, NAN, NAN, NAN}, good[6] = {1, 2, 3, 4, 5, 6};
   measure(&e, all, good, NULL, s);
-  ok(e.total[STAT_MAX] == INFINITY && e.total[STAT_MEAN] == INFINITY && e.total[STAT_BIAS] == INFINITY && e.nan_one_side == 6, "an output of nothing but NaN does not pass");
+  ok(e.total[STAT_MAX] == INFINITY && e.total[STAT_MEAN] == INFINITY && e.total[STAT_BIAS] == INFINITY
+     && e.nan_one_side == 6, "an output of nothing but NaN does not pass");
   errors_free(&e);
 }
 

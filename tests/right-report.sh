@@ -70,6 +70,25 @@ fi
 run_capture "$SEGATTN" report "$result" -o twice --formats pdf,svg,png --only error-by-head,error-by-case
 ok "the same result gives the same bytes" sh -c 'for f in twice/*; do cmp "$f" "$1/${f#twice/}" || exit 1; done' - "$figures"
 
+# ---- the element table, and the comparison that fails by permuted axes ----
+
+run_capture "$SEGATTN" run "$srcdir/experiments/first-report.yaml" -o first.h5
+is_status 0 "the first report ends with 0: the comparison in memory order decides nothing"
+contains "$stdout" "M  min -0.137299  max 0.296505  cut to three decimals [-0.137, 0.296]" "the range of M"
+contains "$stdout" "S  min 2.961793  max 3.926459  cut to three decimals [2.961, 3.926]" "the range of S"
+ok "128 elements side by side" test "$(grep -c '^ *[0-9]* *0  *[0-3]  *[0-9]*  *-\{0,1\}0\.' "$stdout")" -eq 128
+contains "$stdout" "standard and segmented: identical bits"
+if grep -q 'ggml-f16, torch-math-f32' "$stdout"; then
+  ok "ggml by axis names: 3.69e-4" grep -q 'ggml-f16, torch-math-f32 *by axis names *max 3.68[0-9]*e-04' "$stdout"
+  ok "ggml in memory order: 7.57e-1, mean 1.91e-1" \
+    grep -q 'ggml-f16, torch-math-f32 *in memory order *max 7.56886[0-9]e-01 *mean 1.91e-01' "$stdout"
+  contains "$stdout" "elements 0-31 (head 0, query 0) and 480-511 (head 7, query 1) agree" "and why"
+else
+  skip "no references"
+  skip "no references"
+  skip "no references"
+fi
+
 # ---- what was asked for, and only that ----
 
 run_capture "$SEGATTN" report "$result" -o some --formats svg --only error-by-case

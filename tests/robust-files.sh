@@ -80,12 +80,17 @@ run_capture "$SEGATTN" attend --q q.npy --k k.npy --v v.npy -o 'no such/out.npy'
 refused 3 'an output folder that is not there' 'no such/out.npy: cannot be written'
 run_capture "$SEGATTN" attend --q q.npy --k k.npy --v v.npy -o folder.npy
 refused 3 'an output that is a folder' 'folder.npy: cannot be written: Is a directory'
-if [ -w /dev/full ]; then
+# As root a device of our own: a program that replaced it would replace the machine's.
+if [ "$(id -u)" -eq 0 ]; then
+  mknod full.npy c 1 7
+else
   ln -s /dev/full full.npy
+fi 2>/dev/null
+if [ -c full.npy ] && (: >full.npy) 2>/dev/null; then
   run_capture "$SEGATTN" attend --q q.npy --k k.npy --v v.npy -o full.npy
   refused 3 'a full device' 'full.npy: cannot be written: No space left on device'
 else
-  skip 'no /dev/full'
+  skip 'no full device'
 fi
 run_capture "$SEGATTN" attend --q q.npy --k k.npy --v v.npy -o 'o o.h5:/a/one'
 is_status 0 'an output in HDF5'

@@ -14,9 +14,11 @@ import ctypes
 import importlib.metadata
 import importlib.util
 import pathlib
+import sys
 
 import numpy as np
 
+sys.dont_write_bytecode = True                  # this folder may be a source tree or an installed one
 import provider_common as common
 
 TYPES = {"ggml-f32": np.float32, "ggml-f16": np.float16}

@@ -13,8 +13,10 @@ the same bits of `out`.  One thread: PyTorch's matrix products may differ betwee
 """
 import os
 import re
+import sys
 import warnings
 
+sys.dont_write_bytecode = True                  # this folder may be a source tree or an installed one
 os.environ.setdefault("KINETO_LOG_LEVEL", "9")  # the profiler writes to standard error otherwise
 
 import numpy as np
