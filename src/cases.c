@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What is said of all cases of an experiment together.
 
-   A case's identity is the SHA-256 of the settings that differ from their defaults, so that adding a case, or a setting that did not
-   exist before, changes no other.  Cases with the same identity are one case: it is kept once, with the references of all.
-   Streams are 32 bits wide: two different inputs may meet on one by chance (or by the family first-report, whose stream is the seed
-   itself), and numbers that ought to be independent would not be; that is an error.  */
+   A case's identity is the SHA-256 of the settings that differ from their defaults, so that adding a case, or a setting
+   that did not exist before, changes no other.  Cases with the same identity are one case: it is kept once, with the
+   references of all.  Streams are 32 bits wide: two different inputs may meet on one by chance (or by the family
+   first-report, whose stream is the seed itself), and numbers that ought to be independent would not be; that is an
+   error.  */
 
 #include "cases.h"
 #include <inttypes.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* An experiment's file read into cases.
 
-   A file is one block or a list of `blocks`.  Within a block these multiply: the scalars of `problem` given as lists, `inputs` and
-   their scalars given as lists, replicates, `storage`, `segments`, `arithmetic`, in this order, the last turning fastest.  Everything
-   is read before anything is run: a mistake in the last block is found at once.  */
+   A file is one block or a list of `blocks`.  Within a block these multiply: the scalars of `problem` given as lists,
+   `inputs` and their scalars given as lists, replicates, `storage`, `segments`, `arithmetic`, in this order, the last
+   turning fastest.  Everything is read before anything is run: a mistake in the last block is found at once.  */
 
 #include "config_read.h"
 #include <limits.h>
@@ -13,6 +13,7 @@
 #include "inputs.h"
 #include "message.h"
 #include "references.h"
+#include "report.h"
 
 enum { MOST_CASES = 100000, MOST_REPLICATES = 100000 };
 
@@ -49,8 +50,9 @@ typedef struct loader {
 
 /* ---- lists of names ---- */
 
-/* A name or a list of names, each once and each `known` (or any).  */
-static int read_names(char ***names, size_t *n, const source *s, yaml_node_t *node, const char *what, bool (*known)(const char *)) {
+/* A name or a list of names, each once and each `known`.  */
+static int read_names(char ***names, size_t *n, const source *s, yaml_node_t *node, const char *what,
+                      bool (*known)(const char *), const char *expected) {
   *n = 0;
   *names = calloc(node ? node_count(node) + 1 : 1, sizeof **names);
   if (!*names)
@@ -60,8 +62,8 @@ static int read_names(char ***names, size_t *n, const source *s, yaml_node_t *no
     const char *text = node_text(entry);
     if (!text || !text[0] || strlen(text) >= NAME_SIZE)
       return node_fail(s, entry, "%s: expected a name, or a list of names", what);
-    if (known && !known(text))
-      return node_fail(s, entry, "%s: '%s' is not known, expected a name such as torch-math-f32 or ggml-f16", what, text);
+    if (!known(text))
+      return node_fail(s, entry, "%s: '%s' is not known, expected %s", what, text, expected);
     for (size_t j = 0; j < *n; j++)
       if (strcmp((*names)[j], text) == 0)
         return node_fail(s, entry, "%s: '%s' is given twice", what, text);
@@ -114,7 +116,8 @@ static int add_case(loader *l, const case_spec *spec, yaml_node_t *segments, yam
   if (status == DONE)
     status = arithmetic_read(c, &l->s, arithmetic);
   if (status == DONE)
-    status = read_names(&c->references, &c->n_references, &l->s, l->found[REFERENCES], "references", reference_known);
+    status = read_names(&c->references, &c->n_references, &l->s, l->found[REFERENCES], "references", reference_known,
+                        "a name such as torch-math-f32 or ggml-f16");
   return status;
 }
 
@@ -228,8 +231,8 @@ static int read_blocks(loader *l) {
 static int check_name(const char *name, const source *s, const yaml_node_t *node) {
   static const char legal[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
   if (name[strspn(name, legal)] || name[0] == '.' || name[0] == '-' || strlen(name) > 200)
-    return node_fail(s, node, "experiment: '%s' names files, expected letters, digits, '.', '_' and '-', and a letter or digit first",
-                     name);
+    return node_fail(s, node, "experiment: '%s' names files, expected letters, digits, '.', '_' and '-', and a letter or "
+                     "digit first", name);
   return DONE;
 }
 
@@ -246,7 +249,7 @@ static int read_root(loader *l, yaml_node_t *root) {
   if (status == DONE && l->found[SEED])
     status = read_scalar(&t, &l->s, l->found[SEED], &keys[SEED]);
   if (status == DONE)
-    status = read_names(&l->e->report, &l->e->n_report, &l->s, l->found[REPORT], "report", NULL);
+    status = read_names(&l->e->report, &l->e->n_report, &l->s, l->found[REPORT], "report", report_known, REPORT_NAMES);
   if (status != DONE)
     return status;
   l->e->name = copy(t.name, &status);

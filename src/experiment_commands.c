@@ -161,8 +161,8 @@ static char *default_folder(const char *file) {
 int command_report(int argc, char **argv) {
   static const struct argp_option options[] = {
     { "output", 'o', "DIR", 0, "the folder of the figures (default: NAME-report)", 0 },
-    { "formats", OPT_FORMATS, "LIST", 0, "of pdf, svg, png (default: all)", 0 },
-    { "only", OPT_ONLY, "FIGURE", 0, "one figure", 0 },
+    { "formats", OPT_FORMATS, "LIST", 0, "of pdf, svg, png, tex (default: pdf,svg,png)", 0 },
+    { "only", OPT_ONLY, "LIST", 0, "of error-by-case, error-by-head, error-by-element, error-distribution (default: what the experiment lists)", 0 },
     { 0 }
   };
   const struct argp argp = { options, report_parse, "NAME.h5", "Figures of the error by head, by element, and of its distribution, with "

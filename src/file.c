@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Whole files: read at once, written at once or not at all.
 
-   rename(2) replaces a name atomically, but only what fsync(2) has put on the disk is there after a crash: so the file is synced
-   before the rename, and the folder after it.  */
+   rename(2) replaces a name atomically, but only what fsync(2) has put on the disk is there after a crash: so the file
+   is synced before the rename, and the folder after it.  */
 
 #include "file.h"
 #include <errno.h>
@@ -102,8 +102,8 @@ static int sync_folder_of(const char *path) {
   return reason;                /* a folder that may be written but not read cannot be synced: the file itself is */
 }
 
-/* A new file NAME.tmp-PID-COUNT beside `path`, its name in *name (the caller frees); -1 with errno.  Not mkstemp, which would
-   give the result the permissions of a secret.  */
+/* A new file NAME.tmp-PID-COUNT beside `path`, its name in *name (the caller frees); -1 with errno.  Not mkstemp, which
+   would give the result the permissions of a secret.  */
 static int open_temporary(char **name, const char *path) {
   size_t room = strlen(path) + 48;
   if (!(*name = malloc(room)))

@@ -190,9 +190,11 @@ static int check_length(const header *h, size_t n, const char *path) {
     if (__builtin_mul_overflow(expected, h->shape[i], &expected) || expected > PTRDIFF_MAX)
       return fail(FILES, "%s: damaged header: its shape has more elements than memory can hold", path);
   if (n - h->data < expected)
-    return fail(FILES, "%s: truncated: %zu bytes of elements, its shape and type %s need %zu", path, n - h->data, h->descr, expected);
+    return fail(FILES, "%s: truncated: %zu bytes of elements, its shape and type %s need %zu", path, n - h->data, h->descr,
+                expected);
   if (n - h->data > expected)
-    return fail(FILES, "%s: damaged: %zu bytes of elements, its shape and type %s need %zu", path, n - h->data, h->descr, expected);
+    return fail(FILES, "%s: damaged: %zu bytes of elements, its shape and type %s need %zu", path, n - h->data, h->descr,
+                expected);
   return DONE;
 }
 

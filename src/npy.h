@@ -6,7 +6,8 @@
 
 #include "array.h"
 
-/* The axes of the file in front of a->shape, the rest 1, C order whatever the file's; raw as in tensor_file.h.  0, USAGE or FILES.  */
+/* The axes of the file in front of a->shape, the rest 1, C order whatever the file's; raw as in tensor_file.h.  0, USAGE
+   or FILES.  */
 int npy_read(array *a, int *rank, const char *path, segattn_format raw);
 /* The first `rank` axes of a->shape; the others must be 1.  */
 int npy_write(const char *path, const array *a, int rank);

@@ -94,6 +94,13 @@ static int write_text(const char *folder, const char *base, const char *ending, 
 
 /* ---- all of them ---- */
 
+bool report_known(const char *name) {
+  for (size_t i = 0; i < FIGURES; i++)
+    if (strcmp(figures[i]->name, name) == 0)
+      return true;
+  return strcmp(name, "element-table") == 0;
+}
+
 static bool listed(const char *list, const char *name) {
   const size_t n = strlen(name);
   for (const char *p = list; p != NULL && *p; p += strcspn(p, ","), p += *p == ',')
@@ -170,6 +177,14 @@ static int make_folder(const char *folder) {
   return access(folder, W_OK | X_OK) == 0 ? DONE : fail(FILES, "%s: cannot write there: %s", folder, strerror(errno));
 }
 
+/* The figures that the experiment's `report` lists; NULL when it lists none.  */
+static const char *experiment_list(const report *r) {
+  for (size_t i = 0; i < r->header.n_attributes; i++)
+    if (strcmp(r->header.attributes[i].name, "report") == 0 && *r->header.attributes[i].value)
+      return r->header.attributes[i].value;
+  return NULL;
+}
+
 int report_write(const char *result_path, const char *folder, const char *formats, const char *only) {
   report r = { 0 };
   plotter *p = NULL;
@@ -183,7 +198,7 @@ int report_write(const char *result_path, const char *folder, const char *format
   if (status == DONE)
     status = make_folder(folder);
   if (status == DONE)
-    status = figures_write(p, &r, folder, formats, only);
+    status = figures_write(p, &r, folder, formats, only != NULL ? only : experiment_list(&r));
   plotter_close(p);
   report_free(&r);
   return status;

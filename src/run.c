@@ -60,21 +60,20 @@ static bool take(run *r, size_t i, const char *path) {
   return r->paths[i] != NULL;
 }
 
-static size_t take_all(run *r) {
-  size_t taken = 0, n = 0;
+/* Takes what the folder and an earlier result file hold.  A file that is none of ours is not overwritten.  */
+static int take_all(run *r, size_t *taken) {
+  size_t n = 0;
   char (*ids)[ID_SIZE] = NULL;
   if (!access(r->output, F_OK) && store_ids(&ids, &n, r->output))
-    note("%s is not a result file that can be read: its cases are computed anew, and it is replaced at the end", r->output);
+    return fail(FILES, "%s is in the way: move it, name another with -o, or replace it with --fresh", r->output);
   for (size_t i = 0; i < r->e.n_cases; i++) {
     char *own = folder_file(&r->f, r->e.cases[i].id, NULL);
-    if (own && !access(own, F_OK) && take(r, i, own))
-      taken++;
-    else if (listed(r->e.cases[i].id, ids, n) && take(r, i, r->output))
-      taken++;
+    if ((own && !access(own, F_OK) && take(r, i, own)) || (listed(r->e.cases[i].id, ids, n) && take(r, i, r->output)))
+      ++*taken;
     free(own);
   }
   free(ids);
-  return taken;
+  return DONE;
 }
 
 /* ---- computing ---- */
@@ -135,6 +134,23 @@ static int results_digest(char digest[65], const result *results, size_t n) {
   return DONE;
 }
 
+/* The figures that the experiment wants, so that `segattn report` knows without the YAML.  */
+static int add_report(file_header *h, const experiment *e) {
+  attribute *grown = realloc(h->attributes, (h->n_attributes + 1) * sizeof *grown);
+  char text[512] = "";
+  size_t n = 0;
+  if (!grown)
+    return fail(FILES, "out of memory");
+  h->attributes = grown;
+  for (size_t i = 0; i < e->n_report && n < sizeof text; i++)
+    n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? "," : "", e->report[i]);
+  snprintf(grown[h->n_attributes].name, sizeof grown->name, "report");
+  if (!(grown[h->n_attributes].value = strdup(text)))
+    return fail(FILES, "out of memory");
+  h->n_attributes++;
+  return DONE;
+}
+
 static int run_header(file_header *h, const run *r, const run_options *o) {
   segattn_plan *plan;
   segattn_problem p;
@@ -146,7 +162,9 @@ static int run_header(file_header *h, const run *r, const run_options *o) {
   h->attributes = about(&h->n_attributes, segattn_plan_isa(plan), segattn_plan_threads(plan));
   segattn_plan_free(plan);
   now(finished);
-  int status = h->attributes ? results_digest(digest, r->results, r->e.n_cases) : FILES;
+  int status = h->attributes ? add_report(h, &r->e) : FILES;
+  if (!status)
+    status = results_digest(digest, r->results, r->e.n_cases);
   if (status)
     return status;
   h->seed = r->e.seed;
@@ -204,10 +222,12 @@ static int dry_run(const experiment *e, const run_options *o) {
 }
 
 static int work_through(run *r, const run_options *o) {
-  size_t taken = o->fresh ? 0 : take_all(r), there = 0;
+  size_t taken = 0, there = 0;
+  int status = o->fresh ? DONE : take_all(r, &taken);
   if (taken)
     note("%zu of %zu cases were there already (--fresh computes all anew)", taken, r->e.n_cases);
-  int status = compute_all(r, o);
+  if (!status)
+    status = compute_all(r, o);
   if (!status && o->references)
     status = all_references(r);
   for (size_t i = 0; i < r->e.n_cases; i++)

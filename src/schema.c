@@ -141,14 +141,16 @@ static int unknown_key(const source *s, const yaml_node_t *node, const char *wha
   return node_fail(s, node, "%s: unknown key '%s'%s%s", what, node_text(node), near, list);
 }
 
-static int place_pair(yaml_node_t **found, const source *s, yaml_node_pair_t pair, const char *what, const key *keys, size_t n_keys) {
+static int place_pair(yaml_node_t **found, const source *s, yaml_node_pair_t pair, const char *what, const key *keys,
+                      size_t n_keys) {
   yaml_node_t *name = source_node(s, pair.key);
   if (!node_text(name))
     return node_fail(s, name, "%s: expected the name of a key", what);
   for (size_t i = 0; i < n_keys; i++)
     if (strcmp(node_text(name), keys[i].name) == 0) {
       if (found[i])
-        return node_fail(s, name, "%s: key '%s' is given twice, first in line %zu", what, keys[i].name, found[i]->start_mark.line + 1);
+        return node_fail(s, name, "%s: key '%s' is given twice, first in line %zu", what, keys[i].name,
+                         found[i]->start_mark.line + 1);
       found[i] = source_node(s, pair.value);
       return DONE;
     }
@@ -232,7 +234,8 @@ int read_scalar(void *base, const source *s, const yaml_node_t *node, const key 
   else
     snprintf(expected, sizeof expected, "%s", words[k->kind]);
   if (!text)
-    return node_fail(s, node, "%s: is a %s, expected %s", k->name, node->type == YAML_SEQUENCE_NODE ? "list" : "mapping", expected);
+    return node_fail(s, node, "%s: is a %s, expected %s", k->name,
+                     node->type == YAML_SEQUENCE_NODE ? "list" : "mapping", expected);
   return node_fail(s, node, "%s: '%s', expected %s", k->name, text, expected);
 }
 

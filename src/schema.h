@@ -45,8 +45,9 @@ yaml_node_t *node_entry(const source *s, yaml_node_t *node, size_t i);
 /* found[i] is the value of keys[i] or NULL.  `what` names the mapping in messages: "problem".  */
 int read_mapping(yaml_node_t **found, const source *s, yaml_node_t *node, const char *what, const key *keys, size_t n_keys);
 int read_scalar(void *base, const source *s, const yaml_node_t *node, const key *k);
-/* ", did you mean 'x'?" where a name of the list is close, else "".  Static memory of the caller's.  */
-const char *did_you_mean(char *text, size_t size, const char *word, const char *(*name)(size_t i, const void *data), const void *data);
+/* ", did you mean 'x'?" where a name of the list is close, else "": in `text`, which is returned.  */
+const char *did_you_mean(char *text, size_t size, const char *word, const char *(*name)(size_t i, const void *data),
+                         const void *data);
 
 /* Lists multiply: a choice holds one entry of every key that is given as a list.  */
 typedef struct choice {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The settings of a case as names and texts: what labels, identities, streams and attributes are made of.
 
-   A text is part of identities and random streams: changing one changes results that people have quoted.  Numbers are the shortest
-   decimal that reads back as the same number.  */
+   A text is part of identities and random streams: changing one changes results that people have quoted.  Numbers are
+   the shortest decimal that reads back as the same number.  */
 
 #include "experiment.h"
 #include <inttypes.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Attributes of HDF5 objects: scalars, written little-endian and as variable-length UTF-8, read from whatever type they have.  */
+/* Attributes of HDF5 objects: scalars, written little-endian and as variable-length UTF-8, read from whatever type they
+   have.  */
 
 #include "store_hdf5.h"
 #include <stdio.h>

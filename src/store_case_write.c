@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One case of a result file, written: /cases/ID as doc/FORMAT lays it out.
 
-   Every axis of every dataset is attached to a dimension scale in /cases/ID, found by name and length; an axis of another length
-   than its name has there (a padded mask) gets a scale of its own, NAME_LENGTH.  */
+   Every axis of every dataset is attached to a dimension scale in /cases/ID, found by name and length; an axis of
+   another length than its name has there (a padded mask) gets a scale of its own, NAME_LENGTH.  */
 
 #include <hdf5_hl.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Datasets: tensors as their raw bits.
 
-   HDF5 knows no bf16, and its conversion of f16 is its own; so 16-bit formats lie as u16 and the attribute `format` says what they
-   are.  Reading converts nothing but byte order.  */
+   HDF5 knows no bf16, and its conversion of f16 is its own; so 16-bit formats lie as u16 and the attribute `format` says
+   what they are.  Reading converts nothing but byte order.  */
 
 #include "store_hdf5.h"
 #include <stdlib.h>
@@ -141,7 +141,8 @@ static segattn_format data_format(h5 *f, hid_t id, hid_t type, segattn_format ra
       format = SEGATTN_FORMATS;
     free(name);
   } else
-    format = class == H5T_FLOAT ? float_format(type) : class == H5T_ENUM ? SEGATTN_BOOL : class == H5T_INTEGER ? raw : SEGATTN_FORMATS;
+    format = class == H5T_FLOAT ? float_format(type) : class == H5T_ENUM ? SEGATTN_BOOL
+      : class == H5T_INTEGER ? raw : SEGATTN_FORMATS;
   return format != SEGATTN_FORMATS && segattn_format_bytes(format, 1) == bytes ? format : SEGATTN_FORMATS;
 }
 

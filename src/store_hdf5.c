@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* HDF5 in the words of this program: files, groups, messages.
 
-   A file is made in memory (HDF5's core driver) and written whole by file_write.  HDF5 itself is not crash-safe, and a full disk
-   leaves its library unable to close the file; here it only ever sees memory.  The price is memory for the file.
-   Groups keep the order of their making, which netCDF readers like and store_ids needs; times are not kept, so that the same results
-   give the same bytes.  */
+   A file is made in memory (HDF5's core driver) and written whole by file_write.  HDF5 itself is not crash-safe, and a
+   full disk leaves its library unable to close the file; here it only ever sees memory.  The price is memory for the
+   file. Groups keep the order of their making, which netCDF readers like and store_ids needs; times are not kept, so
+   that the same results give the same bytes.  */
 
 #include "store_hdf5.h"
 #include <errno.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* HDF5 in the words of this program, for store*.c only.
 
-   A file carries its status: the first failure prints one message and every later call on it does nothing, so that a writer or
-   reader is a plain list of calls with one check at its end.  h5_close closes whatever is still open in the file.  */
+   A file carries its status: the first failure prints one message and every later call on it does nothing, so that a
+   writer or reader is a plain list of calls with one check at its end.  h5_close closes whatever is still open in the
+   file.  */
 
 #ifndef STORE_HDF5_H
 #define STORE_HDF5_H
@@ -57,8 +58,8 @@ hid_t h5_put_data(h5 *f, hid_t at, const char *name, hid_t file_type, hid_t memo
                   const void *data);
 /* n doubles of the given shape, allocated; NULL after a failure.  */
 double *h5_get_numbers_of(h5 *f, hid_t at, const char *name, int rank, const size_t *size);
-/* A dataset of 1 to 4 axes, its axes put into a->shape from the front, the rest 1.  The attribute `format` names the format; without
-   it the type of the dataset does, and raw 16-bit integers are `raw` (SEGATTN_FORMATS: an error).  */
+/* A dataset of 1 to 4 axes, its axes put into a->shape from the front, the rest 1.  The attribute `format` names the
+   format; without it the type of the dataset does, and raw 16-bit integers are `raw` (SEGATTN_FORMATS: an error).  */
 void h5_get_array(h5 *f, hid_t at, const char *name, array *a, segattn_format raw, int *rank);
 
 /* Shared between the files of the store.  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Captures of real models: root datasets q_positions and kv_positions, root attributes scale and causal, and for each layer a group
-   layerNN with q [head][query][channel], k and v [kv_head][key][channel].  A file without layers has q, k and v in its root.  */
+/* Captures of real models: root datasets q_positions and kv_positions, root attributes scale and causal, and for each
+   layer a group layerNN with q [head][query][channel], k and v [kv_head][key][channel].  A file without layers has q, k
+   and v in its root.  */
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -11,8 +11,8 @@
 
 /* ---- names of axes ---- */
 
-/* The letters b h p d for names such as batch,head,query,dim; NULL where one is unknown or comes twice.  A second axis of positions
-   (a mask's keys, after its queries) is d.  */
+/* The letters b h p d for names such as batch,head,query,dim; NULL where one is unknown or comes twice.  A second axis
+   of positions (a mask's keys, after its queries) is d.  */
 static const char *axis_letters(const char *names, char letters[5]) {
   static const struct { const char *name; char letter; } known[] = {
     { "batch", 'b' }, { "head", 'h' }, { "kv_head", 'h' }, { "query", 'p' }, { "key", 'p' }, { "position", 'p' }, { "pos", 'p' },

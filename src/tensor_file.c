@@ -11,8 +11,8 @@
 
 static const char axis_letter[SEGATTN_AXES + 1] = "bhpd";
 
-/* The letters of `rank` axes that were not named, or NULL.  A mask may leave out batch and heads; anything else of two axes is more
-   likely a mistake.  */
+/* The letters of `rank` axes that were not named, or NULL.  A mask may leave out batch and heads; anything else of two
+   axes is more likely a mistake.  */
 static const char *default_axes(bool mask, int rank) {
   return rank == 4 ? "bhpd" : rank == 3 ? "hpd" : rank == 2 && mask ? "pd" : NULL;
 }

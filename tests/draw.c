@@ -110,7 +110,8 @@ static void draw_options(drawn *d, rng *r) {
   segattn_problem *p = &d->problem;
   d->arithmetic = rng_chance(r, 60) ? "f32" : "f64";
   p->scale = draw_scale(r);
-  p->softcap = rng_chance(r, 15) ? ldexp(1 + rng_uniform(r), (int) rng_between(r, -3, 8)) : 0;
+  int exponent = (int) rng_between(r, -3, 8);
+  p->softcap = rng_chance(r, 15) ? ldexp(1 + rng_uniform(r), exponent) : 0;
   p->causal = rng_chance(r, 35);
   p->window = rng_chance(r, 20) ? 1 + rng_below(r, d->keys + 10) : 0;
   if (rng_chance(r, 25)) {
@@ -121,8 +122,10 @@ static void draw_options(drawn *d, rng *r) {
     p->slopes = d->slopes;
   }
   if (rng_chance(r, 20)) {
-    for (size_t h = 0; h < p->q_heads; h++)
-      d->sinks[h] = rng_chance(r, 5) ? -INFINITY : rng_normal(r) * (rng_chance(r, 20) ? 100 : 2);
+    for (size_t h = 0; h < p->q_heads; h++) {
+      double size = rng_chance(r, 20) ? 100 : 2;
+      d->sinks[h] = rng_chance(r, 5) ? -INFINITY : rng_normal(r) * size;
+    }
     p->sinks = d->sinks;
   }
 }
@@ -149,8 +152,10 @@ static void draw_key_positions(drawn *d, rng *r) {
       offset += rng_between(r, 1, rng_chance(r, 30) ? 300 : 20), d->gaps = true;
     d->k_offset[j] = offset;
   }
-  for (size_t b = 0; b < d->batch; b++)
-    d->k_start[b] = b && rng_chance(r, 50) ? d->k_start[0] + rng_between(r, -3, 3) * (rng_chance(r, 50) ? BLOCK : 7) : draw_start(r);
+  for (size_t b = 0; b < d->batch; b++) {
+    int64_t unit = rng_chance(r, 50) ? BLOCK : 7;
+    d->k_start[b] = b && rng_chance(r, 50) ? d->k_start[0] + rng_between(r, -3, 3) * unit : draw_start(r);
+  }
   if (rng_chance(r, 50))
     for (size_t b = 1; b < d->batch; b++)
       d->k_start[b] = d->k_start[0];
@@ -175,7 +180,9 @@ static void draw_pieces(drawn *d, rng *r) {
   d->lse_format = formats[rng_below(r, 4)];
   for (size_t i = 0; i < n; i++) {
     size_t left = d->keys - at, to = i + 1 == n ? d->keys : at + rng_below(r, left + 1);
-    d->pieces[i] = (piece) { at, to, formats[rng_below(r, 4)], formats[rng_below(r, 4)] };
+    d->pieces[i] = (piece) { .from = at, .to = to };
+    d->pieces[i].k = formats[rng_below(r, 4)];
+    d->pieces[i].v = formats[rng_below(r, 4)];
     at = to;
   }
   d->n_pieces = n;
@@ -254,13 +261,16 @@ void drawn_free(drawn *d) {
 
 void drawn_describe(const drawn *d) {
   const segattn_problem *p = &d->problem;
-  diag("  %s, batch %zu, heads %zu/%zu, dims %zu %zu, queries %zu, keys %zu%s, scores %s, values %s", d->arithmetic, d->batch,
+  diag("  %s, batch %zu, heads %zu/%zu, dims %zu %zu, queries %zu, keys %zu%s, scores %s, values %s", d->arithmetic,
+       d->batch,
        p->q_heads, p->kv_heads, p->dim_k, p->dim_v, d->queries, d->keys, d->gaps ? " with gaps" : "", d->scores, d->values);
-  diag("  scale %g, softcap %g, causal %d, window %zu, slopes %d, sinks %d, q at %lld%s, k at %lld", p->scale, p->softcap, p->causal,
+  diag("  scale %g, softcap %g, causal %d, window %zu, slopes %d, sinks %d, q at %lld%s, k at %lld", p->scale, p->softcap,
+       p->causal,
        p->window, p->slopes != NULL, p->sinks != NULL, (long long) d->q_start[0], d->q_positions ? " (listed)" : "",
        (long long) d->k_start[0]);
   diag("  q %s, out %s, lse %s, mask %s [%zu][%zu]%s", segattn_format_name(d->q_format), segattn_format_name(d->out_format),
-       segattn_format_name(d->lse_format), d->mask ? segattn_format_name(d->mask_format) : "none", d->mask_batch, d->mask_heads,
+       segattn_format_name(d->lse_format), d->mask ? segattn_format_name(d->mask_format) : "none", d->mask_batch,
+         d->mask_heads,
        d->v_in_k ? ", V in K" : "");
   for (size_t i = 0; i < d->n_pieces; i++)
     diag("  keys %zu to %zu: k %s, v %s", d->pieces[i].from, d->pieces[i].to, segattn_format_name(d->pieces[i].k),

@@ -3,8 +3,7 @@
 
    A drawn problem holds its numbers as f64 in C order, already rounded to the storage format of their piece; render.h
    turns them into tensors of any layout, cut and padded in any way.  The generator is SplitMix64 (Steele, Lea and Flood
-   2014) and every draw is made of integer steps and exact scalings where it can be, so that a seed is a case on every
-   machine.  */
+   2014); no expression draws twice, and what is drawn needs no libm, so that a seed is a case on every machine.  */
 
 #ifndef DRAW_H
 #define DRAW_H

@@ -15,15 +15,18 @@ static size_t count(const drawn *d, size_t heads, size_t positions, size_t dim) 
 
 /* ---- scores ---- */
 
-typedef double key_level(const drawn *d, size_t j, rng *r);     /* the score of key j, about, in natural units */
+typedef double key_level(size_t j, size_t keys, rng *r);        /* the score of key j, about, in natural units */
 
-static double rising(const drawn *d, size_t j, rng *r) { (void) d; (void) r; return 0.7 * (double) j; }
-static double falling(const drawn *d, size_t j, rng *r) { (void) r; return 0.7 * (double) (d->keys - j); }
-static double events(const drawn *d, size_t j, rng *r) { (void) d; (void) r; return 55. * (double) j; }  /* > 64 ln 2 a key */
-static double steps(const drawn *d, size_t j, rng *r) { (void) d; (void) r; return 64 * 0.6931471805599453 * (double) j; }
-static double scattered(const drawn *d, size_t j, rng *r) { (void) d; (void) j; return 400 * rng_uniform(r) - 200; }
-static double repeated(const drawn *d, size_t j, rng *r) { (void) d; (void) j; return rng_chance(r, 20) ? 20 : 10 * rng_uniform(r); }
-static double equal(const drawn *d, size_t j, rng *r) { (void) d; (void) j; (void) r; return 5; }
+static double rising(size_t j, size_t keys, rng *r) { (void) keys; (void) r; return 0.7 * (double) j; }
+static double falling(size_t j, size_t keys, rng *r) { (void) r; return 0.7 * (double) (keys - j); }
+static double events(size_t j, size_t keys, rng *r) { (void) keys; (void) r; return 55. * (double) j;
+    }        /* > 64 ln 2 */
+static double steps(size_t j, size_t keys, rng *r) { (void) keys; (void) r; return 0x1.62e42fefa39efp5 * (double) j;
+    } /* 64 ln 2 */
+static double scattered(size_t j, size_t keys, rng *r) { (void) j; (void) keys; return 400 * rng_uniform(r) - 200; }
+static double repeated(size_t j, size_t keys, rng *r) { (void) j; (void) keys; return rng_chance(r, 20) ? 20
+    : 10 * rng_uniform(r); }
+static double equal(size_t j, size_t keys, rng *r) { (void) j; (void) keys; (void) r; return 5; }
 
 typedef void spoil_scores(drawn *d, rng *r);
 
@@ -106,7 +109,7 @@ static void level_keys(drawn *d, key_level *level, bool exact, rng *r) {
     d->q[i] = exact ? 1 : 1 + 0.05 * rng_normal(r);
   for (size_t row = 0; row < d->batch * d->problem.kv_heads; row++)
     for (size_t j = 0; j < d->keys; j++) {
-      double x = within(level(d, j, r) / unit, 3e4);
+      double x = within(level(j, d->keys, r) / unit, 3e4);
       for (size_t i = 0; i < dim; i++)
         d->k[(row * d->keys + j) * dim + i] = exact ? x : x * (1 + 0.01 * rng_normal(r));
     }
@@ -114,24 +117,34 @@ static void level_keys(drawn *d, key_level *level, bool exact, rng *r) {
 
 /* ---- values ---- */
 
-typedef double value(double normal, size_t j, rng *r, double huge, double tiny);
+/* What an element may be made of.  */
+typedef struct made_of {
+  double normal;
+  size_t key;
+  double huge, tiny;            /* of its format */
+  rng *r;
+} made_of;
 
-static double v_normal(double x, size_t j, rng *r, double huge, double tiny) { (void) j; (void) r; (void) huge; (void) tiny; return x; }
-static double v_constant(double x, size_t j, rng *r, double huge, double tiny) { (void) x; (void) j; (void) r; (void) huge; (void) tiny; return -0.75; }
-static double v_zero(double x, size_t j, rng *r, double huge, double tiny) { (void) j; (void) r; (void) huge; (void) tiny; return x < 0 ? -0. : 0; }
-static double v_huge(double x, size_t j, rng *r, double huge, double tiny) { (void) j; (void) r; (void) tiny; return within(x, 1) * huge; }
-static double v_tiny(double x, size_t j, rng *r, double huge, double tiny) { (void) j; (void) r; (void) huge; return x * tiny; }
-static double v_mixed(double x, size_t j, rng *r, double huge, double tiny) { (void) j; return within(x, 1) * (rng_chance(r, 50) ? huge : tiny); }
-static double v_cancelling(double x, size_t j, rng *r, double huge, double tiny) { (void) x; (void) r; (void) huge; (void) tiny; return j % 2 ? 1000 : -1000; }
-static double v_nan(double x, size_t j, rng *r, double huge, double tiny) { (void) j; (void) huge; (void) tiny; return rng_below(r, 200) ? x : rng_chance(r, 50) ? NAN : -NAN; }
-static double v_infinite(double x, size_t j, rng *r, double huge, double tiny) { (void) j; (void) huge; (void) tiny; return rng_below(r, 200) ? x : x < 0 ? -INFINITY : INFINITY; }
+typedef double value(const made_of *m);
+
+static double v_normal(const made_of *m) { return m->normal; }
+static double v_constant(const made_of *m) { (void) m; return -0.75; }
+static double v_zero(const made_of *m) { return m->normal < 0 ? -0. : 0; }
+static double v_huge(const made_of *m) { return within(m->normal, 1) * m->huge; }
+static double v_tiny(const made_of *m) { return m->normal * m->tiny; }
+static double v_mixed(const made_of *m) { return within(m->normal, 1) * (rng_chance(m->r, 50) ? m->huge : m->tiny); }
+static double v_cancelling(const made_of *m) { return m->key % 2 ? 1000 : -1000; }
+static double v_nan(const made_of *m) { return rng_below(m->r, 200) ? m->normal : rng_chance(m->r, 50) ? NAN : -NAN; }
+static double v_infinite(const made_of *m) { return rng_below(m->r, 200) ? m->normal : m->normal < 0 ? -INFINITY : INFINITY;
+    }
 
 static const struct value_family {
   const char *name;
   unsigned weight;
   value *make;
 } value_families[] = {
-  { "normal", 45, v_normal }, { "constant", 8, v_constant }, { "zero", 4, v_zero }, { "huge", 9, v_huge }, { "tiny", 9, v_tiny },
+  { "normal", 45, v_normal }, { "constant", 8, v_constant }, { "zero", 4, v_zero }, { "huge", 9, v_huge },
+    { "tiny", 9, v_tiny },
   { "huge-and-tiny", 6, v_mixed }, { "cancelling", 7, v_cancelling }, { "nan", 6, v_nan }, { "infinite", 6, v_infinite },
 };
 
@@ -150,9 +163,10 @@ static void make_values(drawn *d, value *make, rng *r) {
   for (size_t row = 0; row < d->batch * d->problem.kv_heads; row++)
     for (size_t j = 0; j < d->keys; j++) {
       segattn_format f = piece_of(d, j)->v;
-      double huge = f == SEGATTN_F64 && !strcmp(d->arithmetic, "f32") && rng_chance(r, 99) ? largest[SEGATTN_F32] : largest[f];
+      double huge = f == SEGATTN_F64 && !strcmp(d->arithmetic, "f32") && rng_chance(r, 99) ? largest[SEGATTN_F32]
+        : largest[f];
       for (size_t c = 0; c < dim; c++)
-        d->v[(row * d->keys + j) * dim + c] = make(rng_normal(r), j, r, huge, smallest[f]);
+        d->v[(row * d->keys + j) * dim + c] = make(&(made_of) { rng_normal(r), j, huge, smallest[f], r });
     }
 }
 

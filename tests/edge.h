@@ -63,7 +63,8 @@ static inline void fresh(edge *e, size_t queries, size_t keys) {
   memset(e->mask, 0, sizeof e->mask);
 }
 
-static inline segattn_tensor edge_tensor(edge *e, int i, const double *x, segattn_format format, size_t heads, size_t n, size_t dim) {
+static inline segattn_tensor edge_tensor(edge *e, int i, const double *x, segattn_format format, size_t heads, size_t n,
+                                         size_t dim) {
   segattn_encode(format, x, e->stored[i], heads * n * dim);
   return segattn_tensor_of(e->stored[i], format, 1, heads, n, dim);
 }
@@ -75,7 +76,8 @@ static inline segattn_tensor edge_view(const edge *e, double *x, size_t dim) {
 /* Encodes; as_queries and as_segment are then what the library takes.  */
 static inline void prepare(edge *e) {
   const segattn_problem *p = &e->problem;
-  e->as_queries = (segattn_queries) { .q = edge_tensor(e, 0, e->q, e->format, p->q_heads, e->queries, p->dim_k), .start = e->q_start };
+  e->as_queries = (segattn_queries) { .q = edge_tensor(e, 0, e->q, e->format, p->q_heads, e->queries, p->dim_k),
+      .start = e->q_start };
   e->as_segment = (segattn_segment) { .k = edge_tensor(e, 1, e->k, e->format, p->kv_heads, e->keys, p->dim_k),
     .v = edge_tensor(e, 2, e->v, e->format, p->kv_heads, e->keys, p->dim_v), .start = e->k_start };
   if (!e->masked)

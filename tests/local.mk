@@ -21,7 +21,9 @@ LDADD = libsegattn.la $(MPFR_LIBS)
 private_libraries = libsga.la $(MPFR_LIBS)
 program_libraries = libprogram.la libsegattn.la $(MPFR_LIBS)
 
-library_tests = tests/right-promise tests/right-edges tests/right-extremes tests/robust-api tests/robust-environment
+library_tests = \
+  tests/right-promise tests/right-edges tests/right-extremes tests/right-formats tests/robust-api \
+  tests/robust-environment
 exact_tests = tests/accurate-elementary tests/accurate-bound tests/accurate-oracle
 program_tests = \
   tests/accurate-doubledouble tests/right-inputs tests/right-measure tests/right-npy tests/right-oracle \
@@ -32,12 +34,12 @@ library_scripts = tests/robust-symbols.sh
 
 draw_sources = tests/draw.c tests/draw_values.c
 tests_right_promise_SOURCES = \
-  tests/right-promise.c tests/evaluate.c tests/layout.c tests/render.c $(draw_sources) \
-  tests/draw.h tests/edge.h tests/exact.h tests/fixture.h tests/layout.h tests/render.h tests/tap.h
+  tests/right-promise.c tests/compare.c tests/evaluate.c tests/layout.c tests/render.c $(draw_sources) \
+  tests/compare.h tests/draw.h tests/edge.h tests/exact.h tests/fixture.h tests/layout.h tests/render.h tests/tap.h tests/trial.h
 if MPFR
 tests_right_promise_SOURCES += tests/exact.c tests/reference_mpfr.c tests/reference_mpfr.h
 endif
-tests_accurate_bound_SOURCES = tests/accurate-bound.c tests/reference_mpfr.c $(draw_sources)
+tests_accurate_bound_SOURCES = tests/accurate-bound.c tests/trial.c tests/reference_mpfr.c $(draw_sources)
 tests_accurate_elementary_LDADD = $(private_libraries)
 tests_accurate_oracle_SOURCES = tests/accurate-oracle.c tests/reference_mpfr.c
 tests_accurate_oracle_CPPFLAGS = $(program_cppflags)

@@ -179,7 +179,8 @@ static void finish_row(row *r, reference *to, size_t at, const segattn_tensor *o
   for (size_t c = 0; c < dim; c++) {
     if (!mpfr_zero_p(r->sum))
       mpfr_div(r->o[c], r->o[c], r->sum, MPFR_RNDN);
-    judge(r, r->o[c], out ? element(out, r->b, r->h, r->i, c) : NAN, place(to->out, at * dim + c), place(to->out_error, at * dim + c));
+    judge(r, r->o[c], out ? element(out, r->b, r->h, r->i, c) : NAN, place(to->out, at * dim + c),
+          place(to->out_error, at * dim + c));
   }
   if (mpfr_zero_p(r->sum)) {
     mpfr_set_inf(r->score, -1);
@@ -223,7 +224,8 @@ static void rows(row *r, reference *to, const segattn_segment *segments, size_t 
 }
 
 void reference_attend(reference *to, const segattn_problem *problem, const segattn_queries *queries,
-                      const segattn_segment *segments, size_t n_segments, const segattn_tensor *out, const segattn_tensor *lse) {
+                      const segattn_segment *segments, size_t n_segments, const segattn_tensor *out,
+                        const segattn_tensor *lse) {
   size_t keys = 0;
   for (size_t s = 0; s < n_segments; s++)
     keys += segments[s].k.shape[SEGATTN_POS];

@@ -114,7 +114,8 @@ static void garbage(rng *r, segattn_format format, unsigned char *to, size_t n) 
     memcpy(to + i * size, &bytes[rng_below(r, 6) * size], size);
 }
 
-static segattn_tensor stored(maker *k, const layout *l, segattn_format format, const size_t shape[SEGATTN_AXES], const double *x) {
+static segattn_tensor stored(maker *k, const layout *l, segattn_format format, const size_t shape[SEGATTN_AXES],
+                             const double *x) {
   size_t n = shape[0] * shape[1] * shape[2] * shape[3];
   unsigned char *bytes = memory_get(k->m, n * sizeof(double));
   laid where;

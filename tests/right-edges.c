@@ -23,7 +23,8 @@ static void row_1(edge *e, edge *other) {
     prepare(e);
     bool fine = run_segments(e, (segattn_segment[]) { cut(e, 0, 3), cut(e, 3, 6) }, 2);
     ok(fine && all_are(e->out, 3, 0.) && e->lse[0] == masked && e->M[0] == masked && e->S[0] == 0 && all_are(e->O, 3, 0.) &&
-       e->events.masked_rows == 1 && isfinite(e->lse[1]), "1: a row masked (%s) in every segment, %s", boolean ? "bool" : "-inf", e->name);
+       e->events.masked_rows == 1 && isfinite(e->lse[1]), "1: a row masked (%s) in every segment, %s", boolean ? "bool"
+         : "-inf", e->name);
   }
 }
 
@@ -47,13 +48,15 @@ static void row_3(edge *e, edge *other) {
   segattn_segment none = cut(e, 0, 0), nothing = { .start = 2 };
   none.k.data = none.v.data = NULL;
   bool fine = run_segments(e, &none, 1);
-  ok(fine && all_are(e->out, 6, 0.) && all_are(e->lse, 2, masked) && all_are(e->S, 2, 0.), "3: a segment without keys, %s", e->name);
+  ok(fine && all_are(e->out, 6, 0.) && all_are(e->lse, 2, masked) && all_are(e->S, 2, 0.), "3: a segment without keys, %s",
+     e->name);
   fine = run_segments(e, NULL, 0);
   ok(fine && all_are(e->out, 6, 0.) && all_are(e->lse, 2, masked), "3: no segment, %s", e->name);
   fresh(other, 2, 5);
   run(other);
   fine = run_segments(e, (segattn_segment[]) { none, cut(e, 0, 2), nothing, cut(e, 2, 5) }, 4);
-  ok(fine && same_bits(e->out, other->out, 6) && same_bits(e->lse, other->lse, 2), "3: empty segments between change nothing, %s", e->name);
+  ok(fine && same_bits(e->out, other->out, 6) && same_bits(e->lse, other->lse, 2),
+     "3: empty segments between change nothing, %s", e->name);
 }
 
 static void row_4(edge *e, edge *other) {
@@ -64,7 +67,8 @@ static void row_4(edge *e, edge *other) {
   fresh(e, 1, 5);
   e->problem.dim_k = 0;
   segattn_plan *plan = NULL;
-  ok(segattn_plan_alloc(&plan, &e->problem, NULL, NULL) == SEGATTN_EINVAL && !plan, "4: dimension 0 is an error, %s", e->name);
+  ok(segattn_plan_alloc(&plan, &e->problem, NULL, NULL) == SEGATTN_EINVAL && !plan, "4: dimension 0 is an error, %s",
+     e->name);
 }
 
 /* Masked keys hold NaN and infinities, and change nothing.  */
@@ -129,9 +133,11 @@ static void row_7(edge *e, edge *other) {
   twin_of(other, e);
   e->mask[1] = 0;
   e->k[4] = -INFINITY;
-  ok(run(e) && same_bits(e->out, other->out, 3) && same_bits(e->lse, other->lse, 1), "7: a score of -inf weighs nothing, %s", e->name);
+  ok(run(e) && same_bits(e->out, other->out, 3) && same_bits(e->lse, other->lse, 1),
+     "7: a score of -inf weighs nothing, %s", e->name);
   e->v[3] = NAN;
-  ok(run(e) && isnan(e->out[0]) && !isnan(e->out[1]) && same_bits(e->lse, other->lse, 1), "7: but its V is read, %s", e->name);
+  ok(run(e) && isnan(e->out[0]) && !isnan(e->out[1]) && same_bits(e->lse, other->lse, 1), "7: but its V is read, %s",
+     e->name);
   fresh(e, 1, 4);
   for (size_t c = 0; c < 4; c++)
     e->q[c] = 0.5, e->k[4 * c] = -INFINITY;
@@ -151,12 +157,14 @@ static void row_8(edge *e, edge *other) {
 static void row_9(edge *e, edge *other) {
   fresh(e, 3, 6);
   e->q[4] = NAN;
-  ok(run(e) && all_are(&e->out[3], 3, NAN) && isnan(e->lse[1]) && isfinite(e->out[0]) && isfinite(e->out[6]) && e->events.nan > 0,
+  ok(run(e) && all_are(&e->out[3], 3, NAN) && isnan(e->lse[1]) && isfinite(e->out[0]) && isfinite(e->out[6]) &&
+     e->events.nan > 0,
      "9: NaN in a query reaches its row alone, %s", e->name);
   fresh(e, 3, 6);
   e->problem.causal = true;
   e->k[4] = NAN;                /* key 1: queries 1 and 2 */
-  ok(run(e) && isfinite(e->out[0]) && all_are(&e->out[3], 6, NAN) && e->events.nan == 2, "9: NaN in a key reaches the rows that see it, %s", e->name);
+  ok(run(e) && isfinite(e->out[0]) && all_are(&e->out[3], 6, NAN) && e->events.nan == 2,
+     "9: NaN in a key reaches the rows that see it, %s", e->name);
   fresh(e, 3, 6);
   run(e);
   twin_of(other, e);
@@ -168,7 +176,25 @@ static void row_9(edge *e, edge *other) {
   fresh(e, 3, 6);
   e->masked = true;
   e->mask[6 + 2] = NAN;
-  ok(run(e) && all_are(&e->out[3], 3, NAN) && isfinite(e->out[0]) && isfinite(e->out[6]), "9: NaN in the mask reaches its row alone, %s", e->name);
+  ok(run(e) && all_are(&e->out[3], 3, NAN) && isfinite(e->out[0]) && isfinite(e->out[6]),
+     "9: NaN in the mask reaches its row alone, %s", e->name);
+}
+
+/* A NaN in V survives a weight of 0 and the join of blocks: one block has scores of -inf, or far below all others.  */
+static void row_9_blocks(edge *e, edge *other) {
+  (void) other;
+  for (size_t i = 0; i < 6; i++) {
+    size_t block = i / 2, from = 128 * block, to = block < 2 ? from + 128 : 300;
+    bool far = i % 2;
+    fresh(e, 1, 300);
+    for (size_t c = 0; c < 4; c++)
+      e->q[c] = 1;
+    for (size_t j = 4 * from; j < 4 * to; j++)
+      e->k[j] = far ? -30000 : -INFINITY;
+    e->v[3 * (from + 7) + 1] = NAN;
+    ok(run(e) && isnan(e->out[1]) && isfinite(e->out[0]) && isfinite(e->lse[0]), "9: NaN in a value of weight 0, block %zu %s, %s",
+       block, far ? "far below" : "of -inf", e->name);
+  }
 }
 
 /* ---- scale, softcap, ties ---- */
@@ -208,7 +234,8 @@ static void row_13(edge *e, edge *other) {
   e->q_start = 3;
   e->masked = true;
   e->mask[0] = 0.25;
-  ok(run_bounded(e) && fabs(e->lse[0] - 0.75) <= e->lse_bound[0], "13: softcap, then slope and mask: lse %.9g, expected 0.75, %s", e->lse[0], e->name);
+  ok(run_bounded(e) && fabs(e->lse[0] - 0.75) <= e->lse_bound[0],
+     "13: softcap, then slope and mask: lse %.9g, expected 0.75, %s", e->lse[0], e->name);
 }
 
 static void row_14(edge *e, edge *other) {
@@ -269,7 +296,8 @@ static void row_17(edge *e, edge *other) {
   }
 }
 
-static test_row *const rows[] = { row_1, row_2, row_3, row_4, row_5_10, row_6, row_7, row_8, row_9, row_12, row_13, row_14, row_15,
+static test_row *const rows[] = { row_1, row_2, row_3, row_4, row_5_10, row_6, row_7, row_8, row_9, row_9_blocks, row_12,
+    row_13, row_14, row_15,
   row_16, row_17 };
 
 int main(void) {

@@ -2,7 +2,9 @@
 /* More decisions at the edges, numbered as in right-edges.c: logarithms, sinks, slopes, positions, views, sizes; pages that
    cannot be read under masked keys; tensors of many GB that are mostly not there; 2^25 equal keys.  */
 
-#define _GNU_SOURCE
+#ifndef _GNU_SOURCE
+# define _GNU_SOURCE
+#endif
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -33,8 +35,10 @@ static void row_19(edge *e, edge *other) {
   e->problem.scale = 1;
   for (size_t c = 0; c < 4; c++)
     e->k[c] = e->k[4 + c] = e->q[c] = 1.5;
-  ok(run_bounded(e) && fabs(e->lse[0] - (9 + 0x1.62e42fefa39efp-1)) <= e->lse_bound[0] + 0x1p-52 * 9 && fabs(e->M[0] - 9) <= 2 * edge_ulp(e, 9) &&
-     fabs(e->S[0] - 2) <= 16 * edge_ulp(e, 2), "19: M, S and lse are natural: %.9g %.9g %.9g, %s", e->M[0], e->S[0], e->lse[0], e->name);
+  ok(run_bounded(e) && fabs(e->lse[0] - (9 + 0x1.62e42fefa39efp-1)) <= e->lse_bound[0] + 0x1p-52 * 9 &&
+     fabs(e->M[0] - 9) <= 2 * edge_ulp(e, 9) &&
+     fabs(e->S[0] - 2) <= 16 * edge_ulp(e, 2), "19: M, S and lse are natural: %.9g %.9g %.9g, %s", e->M[0], e->S[0],
+       e->lse[0], e->name);
 }
 
 static void row_20(edge *e, edge *other) {
@@ -62,11 +66,14 @@ static void row_21(edge *e, edge *other) {
   run(e);
   twin_of(other, e);
   e->problem.sinks = sinks;
-  bool fine = run(e) && same_bits(e->M, other->M, 8) && same_bits(e->S, other->S, 8) && same_bits(e->O, other->O, outputs(e));
-  ok(fine && e->lse[0] > other->lse[0] && same_bits(&e->out[18], &other->out[18], 6) && same_bits(&e->lse[6], &other->lse[6], 2),
+  bool fine = run(e) && same_bits(e->M, other->M, 8) && same_bits(e->S, other->S, 8) &&
+    same_bits(e->O, other->O, outputs(e));
+  ok(fine && e->lse[0] > other->lse[0] && same_bits(&e->out[18], &other->out[18], 6) &&
+     same_bits(&e->lse[6], &other->lse[6], 2),
      "21: sinks enter at finalise only, and one of -inf not at all, %s", e->name);
   twin_of(other, e);
-  ok(run_segments(e, (segattn_segment[]) { cut(e, 0, 2), cut(e, 2, 6) }, 2) && same_answer(e, other), "21: a sink counts once, %s", e->name);
+  ok(run_segments(e, (segattn_segment[]) { cut(e, 0, 2), cut(e, 2, 6) }, 2) && same_answer(e, other),
+     "21: a sink counts once, %s", e->name);
   fresh(e, 1, 0);
   set_heads(e, 4, 2);
   e->problem.sinks = sinks;
@@ -111,7 +118,8 @@ static void row_23(edge *e, edge *other) {
     for (int64_t i = 0; i < 3; i++)
       for (int64_t j = 0; j < 7; j++)
         other->mask[7 * i + j] = j > i + starts[at] || (at == 1 && j <= i + starts[at] - 3) ? -INFINITY : 0;
-    ok(run(e) && run(other) && same_answer(e, other), "23: causal from position %d is the mask of it, %s", (int) starts[at], e->name);
+    ok(run(e) && run(other) && same_answer(e, other), "23: causal from position %d is the mask of it, %s", (int) starts[at],
+       e->name);
   }
 }
 
@@ -121,7 +129,8 @@ static void row_24(edge *e, edge *other) {
   set_heads(e, 5, 2);
   segattn_plan *plan = NULL;
   segattn_error error = { 0 };
-  ok(segattn_plan_alloc(&plan, &e->problem, NULL, &error) == SEGATTN_EINVAL && strchr(error.text, '5') && strchr(error.text, '2'),
+  ok(segattn_plan_alloc(&plan, &e->problem, NULL, &error) == SEGATTN_EINVAL && strchr(error.text, '5') &&
+     strchr(error.text, '2'),
      "24: 5 heads of 2 KV heads: %s, %s", error.text, e->name);
 }
 
@@ -179,7 +188,8 @@ static void row_28(edge *e, edge *other) {
   segattn_plan *plan = edge_plan(e);
   segattn_error error = { 0 };
   segattn_tensor out = segattn_tensor_of(e->stored[2], SEGATTN_F64, 1, 1, 2, 3);
-  ok(segattn_attend(plan, &e->as_queries, &e->as_segment, 1, &out, NULL, NULL, &error) == SEGATTN_EALIAS && strstr(error.text, "segment.v"),
+  ok(segattn_attend(plan, &e->as_queries, &e->as_segment, 1, &out, NULL, NULL, &error) == SEGATTN_EALIAS &&
+     strstr(error.text, "segment.v"),
      "28: %s, %s", error.text, e->name);
   segattn_plan_free(plan);
 }
@@ -281,14 +291,16 @@ static void row_33(const char *arithmetic) {
   problem.dim_v = 3;
   segattn_tensor o = segattn_tensor_of(out, SEGATTN_F64, 1, 1, 1, 3), l = segattn_tensor_of(&lse, SEGATTN_F64, 1, 1, 1, 1);
   segattn_queries queries = { .q = segattn_tensor_of((void *) &q, SEGATTN_F64, 1, 1, 1, 1) };
-  segattn_segment all = { .k = segattn_tensor_of((void *) &k, SEGATTN_F64, 1, 1, n, 1), .v = segattn_tensor_of((void *) v, SEGATTN_F64, 1, 1, n, 3) };
+  segattn_segment all = { .k = segattn_tensor_of((void *) &k, SEGATTN_F64, 1, 1, n, 1),
+      .v = segattn_tensor_of((void *) v, SEGATTN_F64, 1, 1, n, 3) };
   all.k.stride[SEGATTN_POS] = all.v.stride[SEGATTN_POS] = 0;
   segattn_plan *plan = NULL;
   segattn_plan_alloc(&plan, &problem, &(segattn_options) { .arithmetic = arithmetic, .threads = 1 }, NULL);
   segattn_status status = segattn_attend(plan, &queries, &all, 1, &o, &l, NULL, NULL);
   segattn_plan_free(plan);
   double exact = 25 * 0x1.62e42fefa39efp-1;
-  ok(status == SEGATTN_OK && same_bits(out, v, 3) && fabs(lse - exact) <= 0x1p-47, "33: 2^25 equal keys: lse %.17g, %s", lse, arithmetic);
+  ok(status == SEGATTN_OK && same_bits(out, v, 3) && fabs(lse - exact) <= 0x1p-47, "33: 2^25 equal keys: lse %.17g, %s",
+     lse, arithmetic);
 }
 
 int main(void) {

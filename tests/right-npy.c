@@ -81,7 +81,13 @@ static void put_values(npy *f, segattn_format format, const size_t axis[3], bool
 }
 
 static void test_legal(void) {
-  static const struct { const char *text, *descr, *fortran, *shape, *axes; int version; segattn_format format, raw; size_t order[3]; bool swap; } t[] = {
+  static const struct {
+    const char *text, *descr, *fortran, *shape, *axes;
+    int version;
+    segattn_format format, raw;
+    size_t order[3];
+    bool swap;
+  } t[] = {
     { "f8", "<f8", "False", "(2, 3, 4)", NULL, 1, SEGATTN_F64, SEGATTN_FORMATS, { 0, 1, 2 }, false },
     { "f4", "<f4", "False", "(2, 3, 4)", NULL, 1, SEGATTN_F32, SEGATTN_FORMATS, { 0, 1, 2 }, false },
     { "f2", "<f2", "False", "(2, 3, 4)", NULL, 1, SEGATTN_F16, SEGATTN_FORMATS, { 0, 1, 2 }, false },
@@ -144,6 +150,7 @@ static void test_bad_headers(void) {
     { FILES, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 5), }" },        /* 30 elements, 24 there */
     { FILES, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 3), }" },        /* 18 */
     { FILES, "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296, 4), }" },
+    { FILES, "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 4611686018427387928), }" },     /* 96 bytes modulo 2^64 */
     { FILES, "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999, 1, 1), }" },
     { FILES, "{'descr': '<f4', 'fortran_order': False, 'shape': (-2, 3, 4), }" },
     { FILES, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 4" },

@@ -12,99 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "compare.h"
 #include "exact.h"
-#include "render.h"
 #include "tap.h"
 
 enum { DEFAULT_COUNT = 3000, DEFAULT_SEED = 20261122, SMALL = 20000, REPORTED = 3 };
-
-/* ---- one comparison ---- */
-
-typedef struct test_case {
-  drawn d;
-  answer base;
-  rng r;
-  uint64_t seed, index;
-  size_t cost;                  /* elements of K and V that one evaluation reads */
-} test_case;
-
-enum kind {
-  SEGMENTS, ONE_KEY, EVERY_CUT, THREADS, ISA, BATCH_ALONE, HEAD_ALONE, QUERY_ALONE, AXES, LAYOUT, ABSORBED, MERGED, TAIL, PADDING,
-  GAPS, STORAGE, MASK, UNSEEN, TOGETHER, KINDS
-};
-
-static struct counted { const char *name; size_t made, differ, refused; } counted[KINDS] = {
-  [SEGMENTS] = { .name = "random segments, empty ones among them" }, [ONE_KEY] = { .name = "one key a segment" },
-  [EVERY_CUT] = { .name = "every cut position" }, [THREADS] = { .name = "2, 3 and 7 threads" },
-  [ISA] = { .name = "every instruction set" }, [BATCH_ALONE] = { .name = "a batch element alone" },
-  [HEAD_ALONE] = { .name = "a head alone" }, [QUERY_ALONE] = { .name = "a query alone" },
-  [AXES] = { .name = "all 24 axis orders of each tensor" }, [LAYOUT] = { .name = "any strides: permuted, negative, zero, with room" },
-  [ABSORBED] = { .name = "absorbed segment by segment" }, [MERGED] = { .name = "states merged on block lines" },
-  [TAIL] = { .name = "a masked tail" }, [PADDING] = { .name = "masked padding on the left and the right" },
-  [GAPS] = { .name = "gaps against masked keys in them" }, [STORAGE] = { .name = "the same numbers stored as f64" },
-  [MASK] = { .name = "the same mask in other words" }, [UNSEEN] = { .name = "garbage in keys that are not seen" },
-  [TOGETHER] = { .name = "all of it together" },
-};
-
-static void describe(const test_case *t, const variant *w, enum kind kind) {
-  diag("%s: differs; repeat with -s %llu -f %llu -n 1 -v", counted[kind].name, (unsigned long long) t->seed,
-       (unsigned long long) t->index);
-  drawn_describe(&t->d);
-  diag("  variant: batch %zu+%zu, heads %zu+%zu, queries %zu+%zu, cut %d at %zu, empties %d, left %zu, right %zu, joined %d", w->b,
-       w->batch, w->h, w->heads, w->i, w->queries, (int) w->cut, w->cut_at, w->empties, w->left, w->right, w->joined);
-  diag("  fill %d, wide %d, garbage %d, mask %d, route %d, %s, %d threads, axes q %s k %s v %s mask %s out %s lse %s",
-       w->fill_gaps, w->wide, w->garbage, w->other_mask, (int) w->route, w->isa, w->threads, w->q.axes, w->k.axes,
-       w->v.axes, w->mask.axes, w->out.axes, w->lse.axes);
-}
-
-static double value_at(segattn_format f, const unsigned char *p) {
-  double x;
-  segattn_decode(f, p, &x, 1);
-  return x;
-}
-
-/* Compares the rows of the variant with theirs in the base; reports the first that differs.  */
-static bool same_rows(const test_case *t, const variant *w, const unsigned char *base, const unsigned char *part, size_t dim,
-                      segattn_format f, const char *what, bool tell) {
-  const drawn *d = &t->d;
-  size_t size = segattn_format_bytes(f, 1), row = dim * size;
-  for (size_t b = w->b; b < w->b + w->batch; b++)
-    for (size_t h = w->h; h < w->h + w->heads; h++)
-      for (size_t i = w->i; i < w->i + w->queries; i++, part += row) {
-        const unsigned char *whole = base + ((b * d->problem.q_heads + h) * d->queries + i) * row;
-        for (size_t c = 0; memcmp(whole, part, row) && c < dim; c++) {
-          if (!memcmp(whole + c * size, part + c * size, size))
-            continue;
-          if (tell)
-            diag("  %s[%zu][%zu][%zu][%zu]: %a, plainly %a", what, b, h, i, c, value_at(f, part + c * size), value_at(f, whole + c * size));
-          return false;
-        }
-      }
-  return true;
-}
-
-static bool same(const test_case *t, const variant *w, const answer *a, bool tell) {
-  const drawn *d = &t->d;
-  return same_rows(t, w, t->base.out, a->out, d->problem.dim_v, d->out_format, "out", tell) &&
-    same_rows(t, w, t->base.lse, a->lse, 1, d->lse_format, "lse", tell);
-}
-
-static void compare(test_case *t, const variant *w, enum kind kind) {
-  answer a;
-  bool evaluated = evaluate(&a, &t->d, w, &t->r);
-  counted[kind].made++;
-  if (!evaluated || !same(t, w, &a, false)) {
-    if (counted[kind].differ + counted[kind].refused < REPORTED) {
-      describe(t, w, kind);
-      if (!evaluated)
-        diag("  %s", a.text);
-      else
-        same(t, w, &a, true);
-    }
-    evaluated ? counted[kind].differ++ : counted[kind].refused++;
-  }
-  answer_free(&a);
-}
 
 /* ---- the kinds ---- */
 
@@ -126,13 +38,14 @@ static void random_cuts(variant *w, rng *r) {
   w->empties = rng_chance(r, 50);
 }
 
-static void random_part(variant *w, const drawn *d, rng *r, bool batch, bool head, bool query) {
+/* Percentages: how often it is one batch element, one head, one query.  */
+static void random_part(variant *w, const drawn *d, rng *r, unsigned batch, unsigned head, unsigned query) {
   size_t group = d->problem.q_heads / d->problem.kv_heads;
-  if (batch)
+  if (rng_chance(r, batch))
     w->b = rng_below(r, d->batch), w->batch = 1;
-  if (head)
+  if (rng_chance(r, head))
     w->h = rng_below(r, d->problem.q_heads), w->heads = 1, w->g = w->h / group, w->groups = 1;
-  if (query)
+  if (rng_chance(r, query))
     w->i = rng_below(r, d->queries), w->queries = 1;
 }
 
@@ -152,7 +65,7 @@ static void random_padding(variant *w, rng *r) {
 static void random_route(variant *w, const drawn *d, rng *r, enum route route) {
   w->route = route;
   if (route == MERGE && !mergeable(d, w))
-    random_part(w, d, r, true, false, false);
+    random_part(w, d, r, 100, 0, 0);
 }
 
 static void compare_segments(test_case *t) {
@@ -186,7 +99,7 @@ static void compare_parts(test_case *t) {
   static const enum kind kinds[] = { BATCH_ALONE, HEAD_ALONE, QUERY_ALONE };
   for (int i = 0; i < 3; i++) {
     variant w = plain(t);
-    random_part(&w, &t->d, &t->r, i == 0 || rng_chance(&t->r, 30), i == 1 || rng_chance(&t->r, 30), i == 2 || rng_chance(&t->r, 30));
+    random_part(&w, &t->d, &t->r, i == 0 ? 100 : 30, i == 1 ? 100 : 30, i == 2 ? 100 : 30);
     compare(t, &w, kinds[i]);
   }
 }
@@ -239,7 +152,7 @@ static void compare_keys(test_case *t) {
   compare(t, &w, MASK);
   w = plain(t);
   w.garbage = true;
-  random_part(&w, &t->d, &t->r, false, false, rng_chance(&t->r, 50));
+  random_part(&w, &t->d, &t->r, 0, 0, 50);
   compare(t, &w, UNSEEN);
 }
 
@@ -248,7 +161,7 @@ static void compare_together(test_case *t) {
   for (int times = 0; times < 3; times++) {
     variant w = plain(t);
     w.threads = 1 + (int) rng_below(r, 4);
-    random_part(&w, &t->d, r, rng_chance(r, 30), rng_chance(r, 30), rng_chance(r, 30));
+    random_part(&w, &t->d, r, 30, 30, 30);
     random_layouts(&w, r);
     random_padding(&w, r);
     random_cuts(&w, r);
@@ -273,7 +186,8 @@ static void check_exact(test_case *t) {
   if (t->cost > SMALL || !rng_chance(&t->r, 60) || exact_check(&t->d, &t->r, &exact))
     return;
   if (exact_failed++ < REPORTED) {
-    diag("outside the bound; repeat with -s %llu -f %llu -n 1 -v", (unsigned long long) t->seed, (unsigned long long) t->index);
+    diag("outside the bound; repeat with -s %llu -f %llu -n 1 -v", (unsigned long long) t->seed,
+         (unsigned long long) t->index);
     drawn_describe(&t->d);
   }
 }
@@ -300,6 +214,20 @@ static void compare_all(test_case *t) {
   check_exact(t);
 }
 
+/* FNV-1a over the plain answers: the same number on every machine.  */
+static uint64_t digest = 0xcbf29ce484222325;
+
+static void digest_add(const unsigned char *p, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    digest = (digest ^ p[i]) * 0x100000001b3;
+}
+
+static void digest_answer(const test_case *t) {
+  size_t rows = t->d.batch * t->d.problem.q_heads * t->d.queries;
+  digest_add(t->base.out, segattn_format_bytes(t->d.out_format, rows * t->d.problem.dim_v));
+  digest_add(t->base.lse, segattn_format_bytes(t->d.lse_format, rows));
+}
+
 static void run_case(uint64_t seed, uint64_t index, bool verbose) {
   test_case t = { .seed = seed, .index = index, .r = { seed * 0x9e3779b97f4a7c15 + index } };
   t.r.state = rng_word(&t.r);
@@ -311,9 +239,10 @@ static void run_case(uint64_t seed, uint64_t index, bool verbose) {
     drawn_describe(&t.d);
   }
   variant w = variant_base(&t.d);
-  if (evaluate(&t.base, &t.d, &w, &t.r))
+  if (evaluate(&t.base, &t.d, &w, &t.r)) {
+    digest_answer(&t);
     compare_all(&t);
-  else if (base_failed++ < REPORTED) {
+  } else if (base_failed++ < REPORTED) {
     diag("case %llu of seed %llu: %s", (unsigned long long) index, (unsigned long long) seed, t.base.text);
     drawn_describe(&t.d);
   }
@@ -322,17 +251,17 @@ static void run_case(uint64_t seed, uint64_t index, bool verbose) {
 }
 
 static void report(uint64_t cases) {
-  size_t comparisons = 0;
+  size_t made = 0;
   ok(base_failed == 0, "%llu drawn problems are evaluated", (unsigned long long) cases);
   for (int i = 0; i < KINDS; i++) {
-    const struct counted *c = &counted[i];
-    comparisons += c->made;
+    const counted *c = &comparisons[i];
+    made += c->made;
     if (!ok(c->differ + c->refused == 0, "%s: the same bits in %zu comparisons", c->name, c->made))
       diag("%zu differ, %zu were refused", c->differ, c->refused);
   }
   for (int i = 0; segattn_isa_name(i); i++)
     diag("instruction set: %s", segattn_isa_name(i));
-  diag("%zu comparisons of memory in all", comparisons);
+  diag("%zu comparisons of memory in all; digest of the plain answers %016llx", made, (unsigned long long) digest);
   report_exact();
 }
 

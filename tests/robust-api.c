@@ -28,7 +28,8 @@ typedef struct bad {
 
 #define SET(field, value) &(field), &(__typeof__(field)) { value }, sizeof(field)
 
-static double bad_slopes[F_HEADS] = { 0, 0, NAN, 0 }, bad_sinks[F_HEADS] = { 0, INFINITY, 0, 0 }, nan_sinks[F_HEADS] = { 0, 0, 0, NAN };
+static double bad_slopes[F_HEADS] = { 0, 0, NAN, 0 }, bad_sinks[F_HEADS] = { 0, INFINITY, 0, 0 },
+  nan_sinks[F_HEADS] = { 0, 0, 0, NAN };
 
 /* ---- the tables ---- */
 
@@ -67,11 +68,13 @@ static const bad of_queries[] = {
   { "5 heads of 4", SET(t.f.queries.q.shape[1], 5), SEGATTN_EINVAL, "queries.q", "5", "4" },
   { "6 elements of 5", SET(t.f.queries.q.shape[3], 6), SEGATTN_EINVAL, "queries.q", "6", "5" },
   { "q NULL", SET(t.f.queries.q.data, NULL), SEGATTN_EINVAL, "queries.q", "NULL", "2 x 4 x 3 x 5" },
-  { "q of an unknown format", SET(t.f.queries.q.format, (segattn_format) 77), SEGATTN_EINVAL, "queries.q", "77", "segattn_format" },
+  { "q of an unknown format", SET(t.f.queries.q.format, (segattn_format) 77), SEGATTN_EINVAL, "queries.q", "77",
+    "segattn_format" },
   { "q of bool", SET(t.f.queries.q.format, SEGATTN_BOOL), SEGATTN_EINVAL, "queries.q", "bool", "mask" },
   { "q beyond the address space", SET(t.f.queries.q.stride[2], PTRDIFF_MAX - 7), SEGATTN_EINVAL, "queries.q",
     "9223372036854775800", "address" },
-  { "a position out of range", SET(t.f.queries.start, INT64_MAX - 9), SEGATTN_EINVAL, "queries.", "9223372036854775798", "2^61" },
+  { "a position out of range", SET(t.f.queries.start, INT64_MAX - 9), SEGATTN_EINVAL, "queries.", "9223372036854775798",
+    "2^61" },
   { 0 } };
 
 static const bad of_segment[] = {
@@ -93,14 +96,17 @@ static const bad of_segment[] = {
   { "a mask of 64 keys", SET(t.f.segment.mask.shape[3], 64), SEGATTN_EINVAL, "segment.mask", "64", "6" },
   { "a mask of 3 sequences", SET(t.f.segment.mask.shape[0], 3), SEGATTN_EINVAL, "segment.mask", "3", "2" },
   { "a mask of 3 heads", SET(t.f.segment.mask.shape[1], 3), SEGATTN_EINVAL, "segment.mask", "3", "4" },
-  { "a mask of no format", SET(t.f.segment.mask.format, SEGATTN_FORMATS), SEGATTN_EINVAL, "segment.mask", "5", "segattn_format" },
-  { "a start out of range", SET(t.f.segment.start, INT64_MIN), SEGATTN_EINVAL, "segment.start", "-9223372036854775808", "2^61" },
+  { "a mask of no format", SET(t.f.segment.mask.format, SEGATTN_FORMATS), SEGATTN_EINVAL, "segment.mask", "5",
+    "segattn_format" },
+  { "a start out of range", SET(t.f.segment.start, INT64_MIN), SEGATTN_EINVAL, "segment.start", "-9223372036854775808",
+    "2^61" },
   { 0 } };
 
 static const bad of_absorb[] = {
   { "queries of another batch", SET(t.f.queries.q.shape[0], 1), SEGATTN_EINVAL, "queries.q", "1", "2" },
   { "another number of queries", SET(t.f.queries.q.shape[2], 2), SEGATTN_EINVAL, "queries.q", "2", "3" },
-  { "a segment out of order", SET(t.f.segment.start, F_KEYS - 1), SEGATTN_EORDER, "segment.start", "5", "segattn_state_merge" },
+  { "a segment out of order", SET(t.f.segment.start, F_KEYS - 1), SEGATTN_EORDER, "segment.start", "5",
+    "segattn_state_merge" },
   { 0 } };
 
 static const bad of_output[] = {
@@ -109,7 +115,8 @@ static const bad of_output[] = {
   { "out of bool", SET(t.f.out.format, SEGATTN_BOOL), SEGATTN_EINVAL, "out", "bool", "mask" },
   { "out folded", SET(t.f.out.stride[0], 0), SEGATTN_EINVAL, "out", "0", "share memory" },
   { "out NULL", SET(t.f.out.data, NULL), SEGATTN_EINVAL, "out", "NULL", "2 x 4 x 3 x 3" },
-  { "out beyond the address space", SET(t.f.out.stride[0], PTRDIFF_MAX), SEGATTN_EINVAL, "out", "9223372036854775807", "address" },
+  { "out beyond the address space", SET(t.f.out.stride[0], PTRDIFF_MAX), SEGATTN_EINVAL, "out", "9223372036854775807",
+    "address" },
   { "lse in out", SET(t.f.lse.data, t.f.wide[0]), SEGATTN_EALIAS, "", "lse", "out" },
   { "lse of 3 elements", SET(t.f.lse.shape[3], 3), SEGATTN_EINVAL, "lse", "3", "1" },
   { 0 } };
@@ -155,7 +162,8 @@ static segattn_status plan_alloc(segattn_error *error) {
   segattn_plan *made = t.plan;
   if (t.environment)
     setenv("SEGATTN_ISA", t.environment, 1);
-  segattn_status status = segattn_plan_alloc(t.no_plan ? NULL : &made, t.no_problem ? NULL : &t.f.problem, &t.f.options, error);
+  segattn_status status = segattn_plan_alloc(t.no_plan ? NULL : &made, t.no_problem ? NULL : &t.f.problem, &t.f.options,
+                                             error);
   unsetenv("SEGATTN_ISA");
   if (made != t.plan)
     ok(false, "the plan is left alone");
@@ -164,7 +172,8 @@ static segattn_status plan_alloc(segattn_error *error) {
 
 static segattn_status state_alloc(segattn_error *error) {
   segattn_state *made = t.state;
-  segattn_status status = segattn_state_alloc(t.no_state ? NULL : &made, t.no_plan ? NULL : t.plan, t.no_queries ? NULL : &t.f.queries,
+  segattn_status status = segattn_state_alloc(t.no_state ? NULL : &made, t.no_plan ? NULL : t.plan, t.no_queries ? NULL
+                                              : &t.f.queries,
                                               error);
   if (made != t.state)
     ok(false, "the state is left alone");
@@ -172,7 +181,8 @@ static segattn_status state_alloc(segattn_error *error) {
 }
 
 static segattn_status absorb(segattn_error *error) {
-  return segattn_state_absorb(t.no_state ? NULL : t.state, t.no_queries ? NULL : &t.f.queries, t.no_segment ? NULL : &t.f.segment, error);
+  return segattn_state_absorb(t.no_state ? NULL : t.state, t.no_queries ? NULL : &t.f.queries, t.no_segment ? NULL
+                              : &t.f.segment, error);
 }
 
 static segattn_status merge(segattn_error *error) {
@@ -188,12 +198,14 @@ static segattn_status export(segattn_error *error) {
 }
 
 static segattn_status attend(segattn_error *error) {
-  return segattn_attend(t.no_plan ? NULL : t.plan, t.no_queries ? NULL : &t.f.queries, t.no_segment ? NULL : &t.f.segment, 1, &t.f.out,
+  return segattn_attend(t.no_plan ? NULL : t.plan, t.no_queries ? NULL : &t.f.queries, t.no_segment ? NULL : &t.f.segment,
+                        1, &t.f.out,
                         &t.f.lse, NULL, error);
 }
 
 static segattn_status bound(segattn_error *error) {
-  return segattn_bound(t.no_plan ? NULL : t.plan, t.no_queries ? NULL : &t.f.queries, t.no_segment ? NULL : &t.f.segment, 1, &t.f.bound,
+  return segattn_bound(t.no_plan ? NULL : t.plan, t.no_queries ? NULL : &t.f.queries, t.no_segment ? NULL : &t.f.segment, 1,
+                       &t.f.bound,
                        &t.f.lse, error);
 }
 
@@ -260,8 +272,10 @@ static void check(const struct function *f, const bad *row) {
   fetch(state_after);
   bool same = !memcmp(&before, &t.f, sizeof before) && !memcmp(state_before, state_after, sizeof state_before);
   if (!ok(status == row->status && silent == status && told(&error, row) && same, "%s: %s", f->name, row->name)) {
-    diag("status %d (%d without an error), expected %d; %s", (int) status, (int) silent, (int) row->status, same ? "nothing changed" : "something changed");
-    diag("argument '%s': '%s'; expected '%s', '%s', '%s'", error.argument, error.text, row->argument, row->says, row->expects);
+    diag("status %d (%d without an error), expected %d; %s", (int) status, (int) silent, (int) row->status, same
+         ? "nothing changed" : "something changed");
+    diag("argument '%s': '%s'; expected '%s', '%s', '%s'", error.argument, error.text, row->argument, row->says,
+         row->expects);
   }
   tear_down();
 }
@@ -275,12 +289,14 @@ static void test_small(void) {
      strstr(error.text, "bf16"), "format_find: unknown name: %s", error.text);
   ok(segattn_format_find(&format, NULL, NULL) == SEGATTN_EINVAL, "format_find: NULL");
   ok(segattn_format_find(&format, "bf16", NULL) == SEGATTN_OK && format == SEGATTN_BF16, "format_find: bf16");
-  ok(!segattn_format_name(SEGATTN_FORMATS) && !segattn_format_name((segattn_format) -1), "format_name: a number that is none");
+  ok(!segattn_format_name(SEGATTN_FORMATS) && !segattn_format_name((segattn_format) -1),
+     "format_name: a number that is none");
   bool named = true;
   for (int i = -2; i < 12; i++)
     named &= segattn_strerror((segattn_status) i) != NULL;
   ok(named, "strerror is never NULL");
-  ok(!segattn_isa_name(-1) && !segattn_isa_name(99) && !segattn_arithmetic_name(-1) && !segattn_arithmetic_name(2), "names past the end");
+  ok(!segattn_isa_name(-1) && !segattn_isa_name(99) && !segattn_arithmetic_name(-1) && !segattn_arithmetic_name(2),
+     "names past the end");
   static const char *const axes[] = { "bhp", "bhpdd", "bhpp", "bhpx", "", NULL };
   bool none = true;
   for (size_t i = 0; i < sizeof axes / sizeof *axes; i++)
@@ -294,10 +310,12 @@ static void test_small(void) {
 static void test_legal(void) {
   set_up(NULL);
   segattn_plan *p = NULL;
-  ok(segattn_plan_alloc(&p, &t.f.problem, NULL, NULL) == SEGATTN_OK && !strcmp(segattn_plan_arithmetic(p), "f32"), "no options");
+  ok(segattn_plan_alloc(&p, &t.f.problem, NULL, NULL) == SEGATTN_OK && !strcmp(segattn_plan_arithmetic(p), "f32"),
+     "no options");
   segattn_plan_free(p);
   setenv("SEGATTN_ISA", "portable", 1);
-  ok(segattn_plan_alloc(&p, &t.f.problem, NULL, NULL) == SEGATTN_OK && !strcmp(segattn_plan_isa(p), "portable"), "SEGATTN_ISA is obeyed");
+  ok(segattn_plan_alloc(&p, &t.f.problem, NULL, NULL) == SEGATTN_OK && !strcmp(segattn_plan_isa(p), "portable"),
+     "SEGATTN_ISA is obeyed");
   unsetenv("SEGATTN_ISA");
   segattn_plan_free(p);
   ok(segattn_state_finalise(t.state, NULL, NULL, NULL) == SEGATTN_OK, "finalise into nothing");

@@ -12,7 +12,8 @@ enum { FLUSH = 0x8040 };        /* FTZ and DAZ in MXCSR */
 #endif
 
 typedef struct answers {
-  double out[F_BATCH * F_HEADS * F_QUERIES * F_DV], lse[F_BATCH * F_HEADS * F_QUERIES], bound[F_BATCH * F_HEADS * F_QUERIES * F_DV];
+  double out[F_BATCH * F_HEADS * F_QUERIES * F_DV], lse[F_BATCH * F_HEADS * F_QUERIES],
+    bound[F_BATCH * F_HEADS * F_QUERIES * F_DV];
   double absorbed[F_BATCH * F_HEADS * F_QUERIES * F_DV], M[F_BATCH * F_HEADS * F_QUERIES], slopes[6], decoded[8];
   unsigned char encoded[4][8 * sizeof(double)];
 } answers;
@@ -35,7 +36,8 @@ static void tiny_values(fixture *f, const char *arithmetic) {
 }
 
 static void encode_all(answers *a) {
-  static const double some[8] = { 1 / 3., -1 / 3., 0x1.0010008p0, -0x1.003p0, 0x1p-140, 0x1.8p-25, 0x1.234567p-1040, 65519.99 };
+  static const double some[8] = { 1 / 3., -1 / 3., 0x1.0010008p0, -0x1.003p0, 0x1p-140, 0x1.8p-25, 0x1.234567p-1040,
+      65519.99 };
   for (int f = 0; f < 4; f++)
     segattn_encode((segattn_format) f, some, a->encoded[f], 8);
   segattn_decode(SEGATTN_F32, a->encoded[SEGATTN_F32], a->decoded, 8);
@@ -53,9 +55,11 @@ static bool evaluate(answers *a, fixture *f) {
   f->problem.slopes = slopes;
   f->problem.softcap = 30;
   bool fine = !segattn_plan_alloc(&plan, &f->problem, &f->options, NULL) &&
-    !segattn_attend(plan, &f->queries, &f->segment, 1, &out, &lse, NULL, NULL) && !segattn_state_alloc(&state, plan, &f->queries, NULL) &&
+    !segattn_attend(plan, &f->queries, &f->segment, 1, &out, &lse, NULL, NULL) &&
+      !segattn_state_alloc(&state, plan, &f->queries, NULL) &&
     !segattn_state_absorb(state, &f->queries, &f->segment, NULL) && !segattn_state_finalise(state, &absorbed, NULL, NULL) &&
-    !segattn_state_export(state, &M, NULL, NULL, NULL) && !segattn_bound(plan, &f->queries, &f->segment, 1, &bound, NULL, NULL);
+    !segattn_state_export(state, &M, NULL, NULL, NULL) && !segattn_bound(plan, &f->queries, &f->segment, 1, &bound, NULL,
+                                                            NULL);
   encode_all(a);
   segattn_state_free(state);
   segattn_plan_free(plan);
@@ -89,13 +93,16 @@ static void check(const struct environment *e, fixture *f, const answers *plain)
   int raised = fetestexcept(FE_ALL_EXCEPT);
   fesetenv(FE_DFL_ENV);
   const char *isa = f->options.isa, *arithmetic = f->options.arithmetic;
-  if (!ok(fine && !memcmp(&a, plain, sizeof a), "%s: the same bits, %s, %s, %d threads", e->name, arithmetic, isa, f->options.threads))
-    diag("attend %d, lse %d, state %d, M %d, bound %d, slopes %d, encode %d, decode %d differ", !!memcmp(a.out, plain->out, sizeof a.out),
+  if (!ok(fine && !memcmp(&a, plain, sizeof a), "%s: the same bits, %s, %s, %d threads", e->name, arithmetic, isa,
+          f->options.threads))
+    diag("attend %d, lse %d, state %d, M %d, bound %d, slopes %d, encode %d, decode %d differ",
+         !!memcmp(a.out, plain->out, sizeof a.out),
          !!memcmp(a.lse, plain->lse, sizeof a.lse), !!memcmp(a.absorbed, plain->absorbed, sizeof a.absorbed),
          !!memcmp(a.M, plain->M, sizeof a.M), !!memcmp(a.bound, plain->bound, sizeof a.bound),
          !!memcmp(a.slopes, plain->slopes, sizeof a.slopes), !!memcmp(a.encoded, plain->encoded, sizeof a.encoded),
          !!memcmp(a.decoded, plain->decoded, sizeof a.decoded));
-  if (!ok(before == after && (raised & FE_DIVBYZERO), "%s: found again, %s, %s, %d threads", e->name, arithmetic, isa, f->options.threads))
+  if (!ok(before == after && (raised & FE_DIVBYZERO), "%s: found again, %s, %s, %d threads", e->name, arithmetic, isa,
+          f->options.threads))
     diag("control word %#x before, %#x after", before, after);
 }
 

@@ -68,7 +68,7 @@ uint32_t sga_round_to_format(double x, int fraction, int lowest, int highest) {
   int exponent = lowest;
   if (a >= ldexp(1, lowest))
     exponent = ilogb(a);
-  uint64_t m = (uint64_t)rint(ldexp(a, fraction - exponent > -64 ? fraction - exponent : -64));
+  uint64_t m = (uint64_t)rint(ldexp(a, fraction - exponent));
   uint32_t bits = (exponent > highest) ? inf : ((uint32_t)(exponent - lowest) << fraction) + (uint32_t)m;
   return sign << shift | (bits < inf ? bits : inf);
 }
