@@ -31,16 +31,16 @@ static segattn_status segments_check(const segattn_plan *plan, const segattn_que
   return SEGATTN_OK;
 }
 
-segattn_status sga_outputs_check(const segattn_plan *plan, const segattn_queries *queries, const segattn_tensor *out,
-                                 const segattn_tensor *lse, segattn_error *error) {
+segattn_status sga_outputs_check(const segattn_plan *plan, const segattn_queries *queries, const sga_outputs *o,
+                                 segattn_error *error) {
   size_t batch = queries->q.shape[SEGATTN_BATCH], heads = plan->problem.q_heads, n = queries->q.shape[SEGATTN_POS];
   const size_t out_shape[] = { batch, heads, n, plan->problem.dim_v }, lse_shape[] = { batch, heads, n, 1 };
   segattn_status status;
-  if (out && (status = sga_output_check(out, "out", out_shape, error)))
+  if (o->out && (status = sga_output_check(o->out, o->out_name, out_shape, error)))
     return status;
-  if (lse && (status = sga_output_check(lse, "lse", lse_shape, error)))
+  if (o->lse && (status = sga_output_check(o->lse, o->lse_name, lse_shape, error)))
     return status;
-  return sga_alias_check(out, "out", lse, "lse", error);
+  return sga_alias_check(o->out, o->out_name, o->lse, o->lse_name, error);
 }
 
 static segattn_status aliases_check(const segattn_queries *queries, const segattn_segment *segments, size_t n,
@@ -57,16 +57,16 @@ static segattn_status aliases_check(const segattn_queries *queries, const segatt
 }
 
 segattn_status sga_call_check(const segattn_plan *plan, const segattn_queries *queries, const segattn_segment *segments,
-                              size_t n_segments, const segattn_tensor *out, const segattn_tensor *lse, segattn_error *error) {
+                              size_t n_segments, const sga_outputs *o, segattn_error *error) {
   segattn_status status;
   if (!plan || (!segments && n_segments))
     return sga_fail(error, SEGATTN_EINVAL, plan ? "segments" : "plan", "is NULL");
   if ((status = sga_queries_check(plan, queries, error)) ||
       (status = segments_check(plan, queries, segments, n_segments, error)) ||
-      (status = sga_outputs_check(plan, queries, out, lse, error)) ||
-      (status = aliases_check(queries, segments, n_segments, out, "out", error)))
+      (status = sga_outputs_check(plan, queries, o, error)) ||
+      (status = aliases_check(queries, segments, n_segments, o->out, o->out_name, error)))
     return status;
-  return aliases_check(queries, segments, n_segments, lse, "lse", error);
+  return aliases_check(queries, segments, n_segments, o->lse, o->lse_name, error);
 }
 
 /* Slabs that the longest range over a batch element needs: two nodes a level, the open block, one to carry.  */
@@ -140,7 +140,8 @@ void sga_events_add(segattn_events *to, const sga_counts *counts, const segattn_
 segattn_status segattn_attend(const segattn_plan *plan, const segattn_queries *queries, const segattn_segment *segments,
                               size_t n_segments, const segattn_tensor *out, const segattn_tensor *lse,
                               segattn_events *events, segattn_error *error) {
-  segattn_status status = sga_call_check(plan, queries, segments, n_segments, out, lse, error);
+  const sga_outputs outputs = { out, lse, "out", "lse" };
+  segattn_status status = sga_call_check(plan, queries, segments, n_segments, &outputs, error);
   if (status)
     return status;
   size_t tiles = sga_tile_count(plan, queries);

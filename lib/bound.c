@@ -203,7 +203,8 @@ static void release(call *c) {
 segattn_status segattn_bound(const segattn_plan *plan, const segattn_queries *queries, const segattn_segment *segments,
                              size_t n_segments, const segattn_tensor *bound, const segattn_tensor *lse_bound,
                              segattn_error *error) {
-  segattn_status status = sga_call_check(plan, queries, segments, n_segments, bound, lse_bound, error);
+  const sga_outputs outputs = { bound, lse_bound, "bound", "lse_bound" };
+  segattn_status status = sga_call_check(plan, queries, segments, n_segments, &outputs, error);
   if (status || (status = format_check(bound, "bound", error)) || (status = format_check(lse_bound, "lse_bound", error)))
     return status;
   call c = { .plan = plan, .queries = queries, .segments = segments, .n = n_segments, .bound = bound, .lse_bound = lse_bound };

@@ -90,7 +90,7 @@ segattn_status segattn_state_finalise(const segattn_state *state, const segattn_
   if (!state)
     return sga_fail(error, SEGATTN_EINVAL, "state", "is NULL");
   segattn_queries queries = sga_state_shape(state);
-  segattn_status status = sga_outputs_check(state->plan, &queries, out, lse, error);
+  segattn_status status = sga_outputs_check(state->plan, &queries, &(sga_outputs){ out, lse, "out", "lse" }, error);
   if (!status)
     evaluate((segattn_state *)(uintptr_t)state, &(outputs){ .out = out, .lse = lse });
   return status;

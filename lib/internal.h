@@ -171,10 +171,15 @@ void sga_events_add(segattn_events *to, const sga_counts *counts, const segattn_
 
 /* ---- calls and parallel loops ---- */
 
-segattn_status sga_outputs_check(const segattn_plan *plan, const segattn_queries *queries, const segattn_tensor *out,
-                                 const segattn_tensor *lse, segattn_error *error);
+typedef struct sga_outputs {
+  const segattn_tensor *out, *lse;      /* either may be NULL */
+  const char *out_name, *lse_name;      /* the arguments, for messages */
+} sga_outputs;
+
+segattn_status sga_outputs_check(const segattn_plan *plan, const segattn_queries *queries, const sga_outputs *o,
+                                 segattn_error *error);
 segattn_status sga_call_check(const segattn_plan *plan, const segattn_queries *queries, const segattn_segment *segments,
-                              size_t n_segments, const segattn_tensor *out, const segattn_tensor *lse, segattn_error *error);
+                              size_t n_segments, const sga_outputs *o, segattn_error *error);
 
 
 /* The tiles of a batch of queries, numbered: tile `i` of sga_tile_count.  */

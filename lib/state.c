@@ -220,11 +220,34 @@ static void merge_sequence(segattn_state *into, sga_sequence *a, const sga_seque
       memcpy((char *)a->m + r * plan->kernel->size, (const char *)b->m + r * plan->kernel->size, plan->kernel->size);
 }
 
-/* Of one problem and arithmetic: plans may be two, what decides about bits must be the same.  */
-static bool same_problem(const segattn_plan *a, const segattn_plan *b) {
+static bool same_numbers(const double *a, const double *b, size_t n) {
+  for (size_t i = 0; a && b && i < n; i++)
+    if (a[i] < b[i] || a[i] > b[i])
+      return false;
+  return !a == !b;
+}
+
+/* Plans may be two, but whatever decides about a row must be the same.  */
+static segattn_status same_problem(const segattn_plan *a, const segattn_plan *b, segattn_error *error) {
   const segattn_problem *p = &a->problem, *q = &b->problem;
-  return p->q_heads == q->q_heads && p->kv_heads == q->kv_heads && p->dim_v == q->dim_v && a->number == b->number &&
-         p->scale == q->scale && p->softcap == q->softcap;
+  const struct { const char *name; double into, from; } field[] = {
+    { "q_heads", (double)p->q_heads, (double)q->q_heads }, { "kv_heads", (double)p->kv_heads, (double)q->kv_heads },
+    { "dim_k", (double)p->dim_k, (double)q->dim_k }, { "dim_v", (double)p->dim_v, (double)q->dim_v },
+    { "scale", p->scale, q->scale }, { "softcap", p->softcap, q->softcap }, { "causal", p->causal, q->causal },
+    { "window", (double)p->window, (double)q->window }
+  };
+  if (a->number != b->number)
+    return sga_fail(error, SEGATTN_EINVAL, "from", "has arithmetic %s, expected %s as in into", b->kernel->arithmetic,
+                    a->kernel->arithmetic);
+  for (size_t i = 0; i < sizeof field / sizeof *field; i++)
+    if (field[i].into < field[i].from || field[i].into > field[i].from)
+      return sga_fail(error, SEGATTN_EINVAL, "from", "is of a problem with %s %.17g, expected %.17g as in into", field[i].name,
+                      field[i].from, field[i].into);
+  if (!same_numbers(p->slopes, q->slopes, p->q_heads))
+    return sga_fail(error, SEGATTN_EINVAL, "from", "is of a problem with other slopes than into");
+  if (!same_numbers(p->sinks, q->sinks, p->q_heads))
+    return sga_fail(error, SEGATTN_EINVAL, "from", "is of a problem with other sinks than into");
+  return SEGATTN_OK;
 }
 
 static segattn_status merge_check(const segattn_state *into, const segattn_state *from, segattn_error *error) {
@@ -232,11 +255,11 @@ static segattn_status merge_check(const segattn_state *into, const segattn_state
     return sga_fail(error, SEGATTN_EINVAL, into ? "from" : "into", "is NULL");
   if (into == from)
     return sga_fail(error, SEGATTN_EALIAS, "from", "is the same state as into");
-  if (!same_problem(into->plan, from->plan))
-    return sga_fail(error, SEGATTN_EINVAL, "from", "is of another problem or arithmetic (%s) than into (%s)",
-                    from->plan->kernel->arithmetic, into->plan->kernel->arithmetic);
+  segattn_status status = same_problem(into->plan, from->plan, error);
+  if (status)
+    return status;
   if (into->batch != from->batch || into->queries != from->queries)
-    return sga_fail(error, SEGATTN_EINVAL, "from", "has %zu x %zu queries, expected %zu x %zu as in into", from->batch,
+    return sga_fail(error, SEGATTN_EINVAL, "from", "has batch %zu and %zu queries, expected %zu and %zu as in into", from->batch,
                     from->queries, into->batch, into->queries);
   return SEGATTN_OK;
 }

@@ -32,12 +32,16 @@ static bool empty(const segattn_tensor *t) {
   return !t->shape[0] || !t->shape[1] || !t->shape[2] || !t->shape[3];
 }
 
+static size_t magnitude(ptrdiff_t stride) {
+  return stride < 0 ? 0 - (size_t)stride : (size_t)stride;
+}
+
 /* Bytes before and from element 0 on that the view reaches; false when that is more than can be addressed.  */
 static bool extent(const segattn_tensor *t, size_t *before, size_t *after) {
   *before = 0;
   *after = segattn_format_bytes(t->format, 1);
   for (int a = 0; a < SEGATTN_AXES; a++) {
-    size_t step = t->stride[a] < 0 ? (size_t)-t->stride[a] : (size_t)t->stride[a], span;
+    size_t step = magnitude(t->stride[a]), span;
     size_t *side = t->stride[a] < 0 ? before : after;
     if (t->shape[a] < 2)
       continue;
@@ -79,7 +83,7 @@ static bool folds(const segattn_tensor *t) {
     int best = -1;
     size_t least = SIZE_MAX;
     for (int a = 0; a < SEGATTN_AXES; a++) {
-      size_t step = t->stride[a] < 0 ? (size_t)-t->stride[a] : (size_t)t->stride[a];
+      size_t step = magnitude(t->stride[a]);
       if (!used[a] && t->shape[a] > 1 && step < least) {
         best = a;
         least = step;

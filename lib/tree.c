@@ -194,24 +194,29 @@ static int merge_open(sga_tree *into, const sga_tree *from, int slab, sga_join *
   return n;
 }
 
-/* Ranges that touch become one; otherwise the later one is what further segments continue.  */
-static void merge_range(sga_tree *into, const sga_tree *from) {
-  uint64_t into_next = into->open && into->next <= into->block ? into->block + 1 : into->next;
-  uint64_t from_next = from->open && from->next <= from->block ? from->block + 1 : from->next;
-  if (!into->begun || (from->begun && from->first > into_next)) {
-    into->first = from->first;
-    into->next = from->next;
-  } else if (from->begun && from_next >= into->first) {
-    into->first = from->first < into->first ? from->first : into->first;
-    into->next = from->next > into->next ? from->next : into->next;
-  }
-  into->begun |= from->begun;
-  into->end = from->end > into->end ? from->end : into->end;
-  into->inexact += from->inexact;
+/* The blocks of a range, its open block included.  */
+typedef struct range { bool begun; uint64_t first, next; } range;
+
+static range range_of(const sga_tree *t) {
+  return (range){ t->begun, t->first, t->open && t->next <= t->block ? t->block + 1 : t->next };
+}
+
+/* Ranges that touch become one; otherwise the later one is what further segments continue.  `a` and `b` are the ranges before the
+   merge; an open block is not passed yet.  */
+static void merge_range(sga_tree *into, range a, range b) {
+  range r = a;
+  if (!a.begun || (b.begun && b.first > a.next))
+    r = b;
+  else if (b.begun && b.next >= a.first)
+    r = (range){ true, a.first < b.first ? a.first : b.first, a.next > b.next ? a.next : b.next };
+  into->begun = r.begun;
+  into->first = r.first;
+  into->next = into->open && into->block < r.next ? into->block : r.next;
 }
 
 bool sga_tree_merge(sga_tree *into, const sga_tree *from, sga_merge *m) {
   int last = from->n - 1;
+  range a = range_of(into), b = range_of(from);
   m->n_copies = m->n_joins = 0;
   if (into->n + from->n + 2 > SGA_NODES)
     return false;
@@ -228,7 +233,9 @@ bool sga_tree_merge(sga_tree *into, const sga_tree *from, sga_merge *m) {
   }
   if (from->open)
     m->n_joins += merge_open(into, from, m->copy[from->n].right, m->join + m->n_joins);
-  merge_range(into, from);
+  merge_range(into, a, b);
+  into->end = from->end > into->end ? from->end : into->end;
+  into->inexact += from->inexact;
   m->n_joins += settle(into, m->join + m->n_joins);
   return true;
 }

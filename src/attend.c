@@ -82,6 +82,8 @@ int command_attend(int argc, char **argv) {
     return USAGE;
   if (!a.out && !a.lse)
     return fail(USAGE, "-o OUT is missing: where should the output go?");
+  if (a.out && a.lse && !strcmp(a.out, a.lse))
+    return fail(USAGE, "-o and --lse both name %s: one would overwrite the other", a.out);
   int status = call_read(&a.c);
   if (!status)
     status = work_attend(&a.c.w, &s, &events);

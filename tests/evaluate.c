@@ -63,20 +63,14 @@ static void drop(parts *p, size_t i) {
   memmove(&p->state[i], &p->state[i + 1], (--p->n - i) * sizeof *p->state);
 }
 
-/* One random merge of neighbours.  */
+/* One random merge of any two, neighbours or not.  */
 static segattn_status merge_two(call *c, parts *p) {
-  size_t left = rng_below(c->r, p->n - 1), right = left + 1;
-  bool into_right = rng_chance(c->r, 50);
-  segattn_state *into = p->state[into_right ? right : left], *from = p->state[into_right ? left : right];
-  segattn_status status = segattn_state_merge(into, from, &c->error);
-  if (status != SEGATTN_OK)
-    return status;
-  if (into_right) {             /* the joined one takes the left one's place in the order */
-    p->state[left] = into;
-    p->state[right] = from;
-  }
-  drop(p, right);
-  return SEGATTN_OK;
+  size_t into = rng_below(c->r, p->n), from = rng_below(c->r, p->n - 1);
+  from += from >= into;
+  segattn_status status = segattn_state_merge(p->state[into], p->state[from], &c->error);
+  if (status == SEGATTN_OK)
+    drop(p, from);
+  return status;
 }
 
 static segattn_status add_part(call *c, parts *p, size_t from, size_t to) {

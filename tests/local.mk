@@ -9,7 +9,7 @@ SH_LOG_COMPILER = $(SHELL)
 AM_TESTS_ENVIRONMENT = \
   SEGATTN='$(abs_top_builddir)/segattn$(EXEEXT)'; export SEGATTN; \
   srcdir='$(abs_top_srcdir)'; builddir='$(abs_top_builddir)'; export srcdir builddir; \
-  CC='$(CC)'; export CC; \
+  OMP_WAIT_POLICY=passive; export OMP_WAIT_POLICY; CC='$(CC)'; export CC; \
   SEGATTN_PROVIDERS='$(abs_top_srcdir)/experiments/providers'; export SEGATTN_PROVIDERS; \
   SEGATTN_REPORTS='$(abs_top_srcdir)/reports'; export SEGATTN_REPORTS; \
   test -n "$$SEGATTN_PYTHON" || SEGATTN_PYTHON='$(abs_top_builddir)/venv/bin/python'; \

@@ -111,7 +111,7 @@ mkdir bin
 run_capture env PATH="$work/bin" "$SEGATTN" report "$result" -o "$figures"
 is_status 3 "no gnuplot in PATH: status 3"
 contains "$stderr" gnuplot "the message names gnuplot"
-ok "in one line" test "$(wc -l <"$stderr")" -eq 1
+ok "in one line" test "$(grep -c '^segattn: ' "$stderr")" -eq 1         # libtool's wrapper may miss its own tools
 ok "earlier figures are as they were" test "$(cat "$figures"/* | cksum)" = "$before"
 printf '#!/bin/sh\n[ -s job.gp ] || exit 0\necho boom >&2\nexit 1\n' >bin/gnuplot
 chmod +x bin/gnuplot

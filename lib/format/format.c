@@ -40,8 +40,11 @@ size_t segattn_format_bytes(segattn_format format, size_t n) {
 
 void segattn_decode(segattn_format format, const void *from, double *to, size_t n) {
   const sga_format *f = sga_format_of(format);
+  sga_environment environment;
+  sga_environment_set(&environment);
   if (f)
     f->to_f64(from, (ptrdiff_t)f->bytes, to, n);
+  sga_environment_restore(&environment);
 }
 
 void segattn_encode(segattn_format format, const double *from, void *to, size_t n) {
@@ -53,22 +56,27 @@ void segattn_encode(segattn_format format, const double *from, void *to, size_t 
   sga_environment_restore(&environment);
 }
 
-/* x = m 2^(exponent - fraction) with an integer m after rint in the default rounding mode, which ties to even: one rounding.
-   The scaling is exact: x is a double and the scaled value lies in its normal range.  */
+static double power_of_two(int k) {             /* 2^k, -1022 <= k <= 1023 */
+  uint64_t bits = (uint64_t)(k + 1023) << 52;
+  double x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+/* |x| = y 2^(exponent - fraction), y < 2^(fraction + 1); y is rounded by adding 2^52, which ties to even: one rounding.  The scaling is
+   exact, but where y is far below 1/2 and rounds to 0 all the same.  */
 uint32_t sga_round_to_format(double x, int fraction, int lowest, int highest) {
-  uint32_t sign = signbit(x) ? 1u : 0u, bias = (uint32_t)highest, width = 0;
-  for (uint32_t top = bias * 2 + 1; top; top >>= 1)
-    width++;
-  uint32_t inf = (bias * 2 + 1) << fraction, shift = width + (uint32_t)fraction;
-  if (isnan(x))
-    return sign << shift | inf | 1u << (fraction - 1);
-  double a = fabs(x);
-  if (isinf(x))
-    return sign << shift | inf;
-  int exponent = lowest;
-  if (a >= ldexp(1, lowest))
-    exponent = ilogb(a);
-  uint64_t m = (uint64_t)rint(ldexp(a, fraction - exponent));
-  uint32_t bits = (exponent > highest) ? inf : ((uint32_t)(exponent - lowest) << fraction) + (uint32_t)m;
-  return sign << shift | (bits < inf ? bits : inf);
+  uint64_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  uint32_t top = 2 * (uint32_t)highest + 1, inf = top << fraction, sign = (uint32_t)(bits >> 63) * ((top + 1) << fraction);
+  int exponent = (int)(bits >> 52 & 2047) - 1023;
+  if (exponent == 1024)
+    return sign | inf | (x != x ? 1u << (fraction - 1) : 0);
+  if (exponent > highest)
+    return sign | inf;
+  if (exponent < lowest)
+    exponent = lowest;
+  double y = fabs(x) * power_of_two(fraction - exponent);
+  uint32_t m = (uint32_t)((y + 0x1p52) - 0x1p52), code = ((uint32_t)(exponent - lowest) << fraction) + m;
+  return sign | (code < inf ? code : inf);
 }
