@@ -166,10 +166,20 @@ static int figures_write(const plotter *p, const report *r, const char *folder, 
   return status;
 }
 
+/* The folder and those above it.  */
 static int make_folder(const char *folder) {
+  struct stat s;
+  char *path = strdup(folder);
+  if (path == NULL)
+    return fail(FILES, "out of memory");
+  for (char *c = strchr(path + 1, '/'); *folder && c != NULL; c = strchr(c + 1, '/')) {
+    *c = '\0';
+    mkdir(path, 0777);                  /* what cannot be made shows below */
+    *c = '/';
+  }
+  free(path);
   if (mkdir(folder, 0777) == 0)
     return DONE;
-  struct stat s;
   if (errno != EEXIST)
     return fail(FILES, "%s: cannot make the folder: %s", folder, strerror(errno));
   if (stat(folder, &s) != 0 || !S_ISDIR(s.st_mode))

@@ -104,6 +104,10 @@ run_capture "$SEGATTN" report "$result" -o some --formats pdf,bmp
 is_status 2 "an unknown format is a usage error"
 contains "$stderr" "bmp" "that names it"
 
+run_capture "$SEGATTN" report "$result" -o "a folder/in a folder" --formats svg --only error-by-case
+is_status 0 "folders that are not there are made"
+ok "and written to" test -n "$(ls "a folder/in a folder")"
+
 # ---- bad days ----
 
 before=$(cat "$figures"/* | cksum)
