@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "message.h"
+#include "place.h"
 #include "provider.h"
 
 static const struct provider_kind {
@@ -41,42 +42,20 @@ bool reference_known(const char *provider) {
 
 /* ---- where things are ---- */
 
-/* FOLDER/name for the first folder, from that of this program upwards, that has it; NULL: none.  */
-static char *find_upwards(const char *name) {
-  char path[4096];
-  ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1 - strlen(name) - 1);
-  if (n < 0)
-    return NULL;
-  path[n] = 0;
-  for (char *slash; (slash = strrchr(path, '/')); *slash = 0) {
-    strcpy(slash + 1, name);
-    if (access(path, R_OK) == 0)
-      return strdup(path);
-  }
-  return NULL;
-}
-
 const char *reference_python(void) {
   static char *found;           /* looked for once: the program does not move */
   const char *named = getenv("SEGATTN_PYTHON");
   if (named && *named)
     return named;
   if (!found)
-    found = find_upwards("venv/bin/python3");
+    found = place_upwards("venv/bin/python3");
   return found ? found : "python3";
 }
 
-/* experiments/providers/NAME: in the folder that the environment names, in the source tree that this program was built
-   in, or installed. The caller frees; NULL: out of memory.  */
 static char *provider_file(const char *name) {
-  const char *named = getenv("SEGATTN_PROVIDERS");
-  char *path = NULL, below[128];
-  if (named && *named)
-    return asprintf(&path, "%s/%s", named, name) < 0 ? NULL : path;
+  char below[128];
   snprintf(below, sizeof below, "experiments/providers/%s", name);
-  if ((path = find_upwards(below)))
-    return path;
-  return asprintf(&path, "%s/%s", PKGDATADIR, below) < 0 ? NULL : path;
+  return place_of("SEGATTN_PROVIDERS", below);
 }
 
 /* ---- what a provider could not do ---- */

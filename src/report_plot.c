@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "file.h"
 #include "message.h"
+#include "place.h"
 #include "report_data.h"
 
 struct plotter {
@@ -181,15 +182,16 @@ static FILE *scratch_open(const plotter *p, const char *name) {
 }
 
 static char *script_folder(void) {
-  const char *given = getenv("SEGATTN_REPORTS"), *folder = given != NULL && *given ? given : PKGDATADIR "/reports";
-  char *absolute = realpath(folder, NULL), *style = absolute == NULL ? NULL : path_join(absolute, "style.gp");
-  if (style == NULL || access(style, R_OK) != 0) {
-    fail(FILES, "%s/style.gp: cannot read: %s: expected the scripts that draw the figures (SEGATTN_REPORTS names their folder)",
-         folder, strerror(errno));
+  char *style = place_of("SEGATTN_REPORTS", "reports/style.gp"), *absolute = style == NULL ? NULL : realpath(style, NULL);
+  if (absolute == NULL || access(absolute, R_OK) != 0) {
+    fail(FILES, "%s: cannot read: %s: expected the scripts that draw the figures (SEGATTN_REPORTS names their folder)",
+         style != NULL ? style : "reports/style.gp", strerror(errno));
     free(absolute);
     absolute = NULL;
   }
   free(style);
+  if (absolute != NULL)
+    *strrchr(absolute, '/') = '\0';
   return absolute;
 }
 

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Where the files lie that the program brings along: scripts of reports/ and experiments/.  */
+
+#ifndef PLACE_H
+#define PLACE_H
+
+/* FOLDER/name of the first folder, from that of this program upwards (a build inside its source tree), that has it.  The caller
+   frees; NULL: none has it.  */
+char *place_upwards(const char *name);
+
+/* `name` ("reports/style.gp"): in the folder that the environment variable names (which stands for all but the last part of the
+   name), else upwards, else where it is installed.  Need not exist.  The caller frees; NULL: out of memory.  */
+char *place_of(const char *variable, const char *name);
+
+#endif
