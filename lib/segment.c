@@ -162,21 +162,26 @@ static bool full(const span *s) {
   return __builtin_popcountll(s->any.word[0]) + __builtin_popcountll(s->any.word[1]) == s->keys;
 }
 
-/* Numbers, in order, aligned, padded dimensions and all keys to be read: they can be read where they lie.  */
-static bool ready(const sga_tile *t, const span *s, const segattn_tensor *x, size_t pad, const char *at) {
-  ptrdiff_t size = (ptrdiff_t)t->plan->kernel->size;
-  return x->format == t->plan->number && x->stride[SEGATTN_DIM] == size && x->shape[SEGATTN_DIM] == pad &&
+/* What the kernel can read where it lies: numbers, or 16-bit floats in f32 arithmetic, in order, aligned, with padded dimensions
+   and all keys to be read.  */
+static bool ready(const sga_tile *t, const span *s, const segattn_tensor *x, size_t pad, const char *at, sga_stored *stored) {
+  ptrdiff_t size = (ptrdiff_t)segattn_format_bytes(x->format, 1);
+  bool narrow = t->plan->number == SEGATTN_F32 && (x->format == SEGATTN_F16 || x->format == SEGATTN_BF16);
+  *stored = !narrow ? SGA_NUMBERS : x->format == SEGATTN_F16 ? SGA_F16 : SGA_BF16;
+  return (narrow || x->format == t->plan->number) && x->stride[SEGATTN_DIM] == size && x->shape[SEGATTN_DIM] == pad &&
          x->stride[SEGATTN_POS] > 0 && x->stride[SEGATTN_POS] % size == 0 && (uintptr_t)at % (uintptr_t)size == 0 && full(s);
 }
 
-static const void *numbers(const sga_tile *t, const span *s, const segattn_tensor *x, void *scratch, size_t pad, size_t *stride) {
+static const void *elements(const sga_tile *t, const span *s, const segattn_tensor *x, void *scratch, size_t pad, size_t *stride,
+                            sga_stored *stored) {
   const segattn_plan *plan = t->plan;
   const char *at = sga_at(x, t->batch, t->kv_head, s->from);
-  if (ready(t, s, x, pad, at)) {
-    *stride = (size_t)x->stride[SEGATTN_POS] / plan->kernel->size;
+  if (ready(t, s, x, pad, at, stored)) {
+    *stride = (size_t)x->stride[SEGATTN_POS] / segattn_format_bytes(x->format, 1);
     return at;
   }
   *stride = pad;
+  *stored = SGA_NUMBERS;
   for (int j = 0; j < s->keys; j++) {
     void *row = number_at(plan, scratch, (size_t)j * pad);
     if (in(&s->any, j))
@@ -218,8 +223,8 @@ static void absorb_span(const sga_tile *t, span *s) {
     return;
   sga_piece p = { .dim_k = plan->pad_k, .dim_v = plan->pad_v, .score = &plan->score, .weights = t->scratch->weights,
                   .counts = t->counts };
-  p.k = numbers(t, s, &s->segment->k, t->scratch->k, plan->pad_k, &p.k_stride);
-  p.v = numbers(t, s, &s->segment->v, t->scratch->v, plan->pad_v, &p.v_stride);
+  p.k = elements(t, s, &s->segment->k, t->scratch->k, plan->pad_k, &p.k_stride, &p.k_stored);
+  p.v = elements(t, s, &s->segment->v, t->scratch->v, plan->pad_v, &p.v_stride, &p.v_stored);
   for (size_t i = 0; i < t->n; i += SGA_ROWS) {
     p.rows = (int)(t->n - i < SGA_ROWS ? t->n - i : SGA_ROWS);
     p.keys = 0;

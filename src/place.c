@@ -27,12 +27,15 @@ char *place_upwards(const char *name) {
   return NULL;
 }
 
-char *place_of(const char *variable, const char *name) {
-  const char *named = getenv(variable), *last = strrchr(name, '/');
-  char *path = NULL;
+char *place_of(const char *variable, const char *folder, const char *name) {
+  const char *named = getenv(variable);
+  char *path = NULL, *below = NULL;
   if (named && *named)
-    return asprintf(&path, "%s%s", named, last) < 0 ? NULL : path;
-  if ((path = place_upwards(name)))
-    return path;
-  return asprintf(&path, "%s/%s", PKGDATADIR, name) < 0 ? NULL : path;
+    return asprintf(&path, "%s/%s", named, name) < 0 ? NULL : path;
+  if (asprintf(&below, "%s/%s", folder, name) < 0)
+    return NULL;
+  if (!(path = place_upwards(below)) && asprintf(&path, "%s/%s", PKGDATADIR, below) < 0)
+    path = NULL;
+  free(below);
+  return path;
 }

@@ -53,9 +53,7 @@ const char *reference_python(void) {
 }
 
 static char *provider_file(const char *name) {
-  char below[128];
-  snprintf(below, sizeof below, "experiments/providers/%s", name);
-  return place_of("SEGATTN_PROVIDERS", below);
+  return place_of("SEGATTN_PROVIDERS", "experiments/providers", name);
 }
 
 /* ---- what a provider could not do ---- */

@@ -182,7 +182,7 @@ static FILE *scratch_open(const plotter *p, const char *name) {
 }
 
 static char *script_folder(void) {
-  char *style = place_of("SEGATTN_REPORTS", "reports/style.gp"), *absolute = style == NULL ? NULL : realpath(style, NULL);
+  char *style = place_of("SEGATTN_REPORTS", "reports", "style.gp"), *absolute = style == NULL ? NULL : realpath(style, NULL);
   if (absolute == NULL || access(absolute, R_OK) != 0) {
     fail(FILES, "%s: cannot read: %s: expected the scripts that draw the figures (SEGATTN_REPORTS names their folder)",
          style != NULL ? style : "reports/style.gp", strerror(errno));

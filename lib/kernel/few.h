@@ -13,7 +13,6 @@
 #include <math.h>
 
 #include "../elementary.h"
-#include "kernel.h"
 
 #define HEADROOM 64
 #define WEIGHT_MIN (EXPONENT_MIN + 1)   /* k below it has weight 0, so that a weight is 0 or normal */
@@ -52,22 +51,27 @@ static inline num round_even(num t) {
 
 /* ---- scores ---- */
 
-static inline __attribute__((always_inline)) void scores_of(const sga_piece *w, int first, int rows, num *s) {
+/* Key j where it lies.  */
+static inline const void *key_at(const void *keys, sga_stored stored, size_t stride, int j) {
+  return (const char *)keys + (size_t)j * stride * (stored == SGA_NUMBERS ? sizeof(num) : 2);
+}
+
+static inline __attribute__((always_inline)) void scores_of(const sga_piece *w, int first, int rows, sga_stored stored, num *s) {
   enum { TILE = 4 * CHAIN_KEYS };
   const num *q[SCORE_ROWS];
   for (int r = 0; r < rows; r++)
     q[r] = w->q[first + r];
   for (int j = 0; j < w->keys; j += TILE) {
-    const num *k[TILE];
+    const void *k[TILE];
     for (int i = 0; i < TILE; i++)      /* past the end: the last key again, never used */
-      k[i] = (const num *)w->k + (size_t)(j + i < w->keys ? j + i : w->keys - 1) * w->k_stride;
+      k[i] = key_at(w->k, stored, w->k_stride, j + i < w->keys ? j + i : w->keys - 1);
     chains x[SCORE_ROWS][4];
     for (int r = 0; r < rows; r++)
       for (int i = 0; i < 4; i++)
         x[r][i] = chains_zero();
     for (size_t d = 0; d < w->dim_k; d += 8)
       for (int i = 0; i < 4; i++) {
-        chains y = chains_keys(k[i] + d, k[TILE - 4 + i] + d);
+        chains y = chains_keys_as(stored, k[i], k[TILE - 4 + i], d);
         for (int r = 0; r < rows; r++)
           x[r][i] = chains_fma(chains_query(q[r] + d), y, x[r][i]);
       }
@@ -76,12 +80,20 @@ static inline __attribute__((always_inline)) void scores_of(const sga_piece *w, 
   }
 }
 
-static void scores(const sga_piece *w, num *s) {
+static inline __attribute__((always_inline)) void scores_as(const sga_piece *w, sga_stored stored, num *s) {
   int r = 0;
   for (; r + SCORE_ROWS <= w->rows; r += SCORE_ROWS)
-    scores_of(w, r, SCORE_ROWS, s);
+    scores_of(w, r, SCORE_ROWS, stored, s);
   for (; r < w->rows; r++)
-    scores_of(w, r, 1, s);
+    scores_of(w, r, 1, stored, s);
+}
+
+static void scores(const sga_piece *w, num *s) {
+  switch (NUM_BITS == 64 ? SGA_NUMBERS : w->k_stored) {
+  case SGA_F16: scores_as(w, SGA_F16, s); break;
+  case SGA_BF16: scores_as(w, SGA_BF16, s); break;
+  default: scores_as(w, SGA_NUMBERS, s); break;
+  }
 }
 
 /* ---- exponents ---- */
@@ -193,59 +205,74 @@ static void weights(const sga_piece *w, int r, const num *t, num *p, sga_keys *m
 
 /* ---- values ---- */
 
-/* Rows [first, first + rows), dimensions [d, d + vecs * LANES), keys [a, b), which all of the rows attend.  */
-static inline __attribute__((always_inline)) void values_tile(const sga_piece *w, const num *p, int first, int rows, size_t d,
-                                                              int vecs, int a, int b) {
-  vec o[SGA_ROWS][VALUE_VECS];
-  for (int r = 0; r < rows; r++)
+/* Keys [a, b), which all of the rows [first, first + rows) attend.  */
+typedef struct run { const num *p; int first, a, b; } run;
+
+/* Dimensions [d, d + vecs * LANES); with d = 0 the weights are summed too, in one more register of the loop over V.  */
+static inline __attribute__((always_inline)) void values_tile(const sga_piece *w, run x, int rows, size_t d, int vecs,
+                                                              sga_stored stored) {
+  vec o[SGA_ROWS][VALUE_VECS], l[SGA_ROWS];
+  for (int r = 0; r < rows; r++) {
+    l[r] = vec_set1(*(num *)w->l[x.first + r]);
     for (int c = 0; c < vecs; c++)
-      o[r][c] = vec_load((num *)w->o[first + r] + d + c * LANES);
-  for (int j = a; j < b; j++) {
-    const num *v = (const num *)w->v + (size_t)j * w->v_stride + d;
-    vec x[VALUE_VECS];
+      o[r][c] = vec_load((num *)w->o[x.first + r] + d + c * LANES);
+  }
+  for (int j = x.a; j < x.b; j++) {
+    const void *v = key_at(w->v, stored, w->v_stride, j);
+    vec y[VALUE_VECS];
     for (int c = 0; c < vecs; c++)
-      x[c] = vec_load(v + c * LANES);
+      y[c] = vec_load_as(stored, v, d + (size_t)c * LANES);
     for (int r = 0; r < rows; r++) {
-      vec y = vec_set1(p[(first + r) * SGA_BLOCK + j]);
+      vec p = vec_set1(x.p[(x.first + r) * SGA_BLOCK + j]);
       for (int c = 0; c < vecs; c++)
-        o[r][c] = vec_fma(y, x[c], o[r][c]);
+        o[r][c] = vec_fma(p, y[c], o[r][c]);
+      if (d == 0)
+        l[r] = vec_add(l[r], p);
     }
   }
-  for (int r = 0; r < rows; r++)
+  for (int r = 0; r < rows; r++) {
     for (int c = 0; c < vecs; c++)
-      vec_store((num *)w->o[first + r] + d + c * LANES, o[r][c]);
+      vec_store((num *)w->o[x.first + r] + d + c * LANES, o[r][c]);
+    if (d == 0)
+      *(num *)w->l[x.first + r] = vec_first(l[r]);
+  }
 }
 
-static inline __attribute__((always_inline)) void values_rows(const sga_piece *w, const num *p, int first, int rows, int a,
-                                                              int b) {
+static inline __attribute__((always_inline)) void values_rows(const sga_piece *w, run x, int rows, sga_stored stored) {
   size_t d = 0;
-  for (; d + VALUE_VECS * LANES <= w->dim_v; d += VALUE_VECS * LANES)
-    values_tile(w, p, first, rows, d, VALUE_VECS, a, b);
+  if (w->dim_v >= VALUE_VECS * LANES) {
+    values_tile(w, x, rows, 0, VALUE_VECS, stored);
+    for (d = VALUE_VECS * LANES; d + VALUE_VECS * LANES <= w->dim_v; d += VALUE_VECS * LANES)
+      values_tile(w, x, rows, d, VALUE_VECS, stored);
+  } else {
+    values_tile(w, x, rows, 0, 1, stored);
+    d = LANES;
+  }
   for (; d < w->dim_v; d += LANES)
-    values_tile(w, p, first, rows, d, 1, a, b);
-  num l[SGA_ROWS];                      /* the rows side by side: their chains of additions do not wait for each other */
-  for (int r = 0; r < rows; r++)
-    l[r] = *(num *)w->l[first + r];
-  for (int j = a; j < b; j++)
-    for (int r = 0; r < rows; r++)
-      l[r] += p[(first + r) * SGA_BLOCK + j];
-  for (int r = 0; r < rows; r++)
-    *(num *)w->l[first + r] = l[r];
+    values_tile(w, x, rows, d, 1, stored);
 }
 
-static void values_run(const sga_piece *w, const num *p, int a, int b) {
-  switch (w->rows) {
-  case 1: values_rows(w, p, 0, 1, a, b); break;
-  case 2: values_rows(w, p, 0, 2, a, b); break;
-  case 3: values_rows(w, p, 0, 3, a, b); break;
-  default: values_rows(w, p, 0, 4, a, b); break;
+static inline __attribute__((always_inline)) void values_as(const sga_piece *w, run x, int rows, sga_stored stored) {
+  switch (rows) {
+  case 1: values_rows(w, x, 1, stored); break;
+  case 2: values_rows(w, x, 2, stored); break;
+  case 3: values_rows(w, x, 3, stored); break;
+  default: values_rows(w, x, 4, stored); break;
+  }
+}
+
+static void values_run(const sga_piece *w, run x, int rows) {
+  switch (NUM_BITS == 64 ? SGA_NUMBERS : w->v_stored) {
+  case SGA_F16: values_as(w, x, rows, SGA_F16); break;
+  case SGA_BF16: values_as(w, x, rows, SGA_BF16); break;
+  default: values_as(w, x, rows, SGA_NUMBERS); break;
   }
 }
 
 static void values_one(const sga_piece *w, const num *p, int j) {       /* a key that only some of the rows attend */
   for (int r = 0; r < w->rows; r++)
     if (has(&w->live[r], j))
-      values_rows(w, p, r, 1, j, j + 1);
+      values_run(w, (run){ p, r, j, j + 1 }, 1);
 }
 
 static void rescale(const sga_piece *w, const sga_keys *moved, const num *factor, int j) {
@@ -275,7 +302,7 @@ static void values(const sga_piece *w, const num *p, const sga_keys *moved, cons
     if (has(&all, j)) {
       b = next_in(&stop, b);
       b = b < w->keys ? b : w->keys;
-      values_run(w, p, j, b);
+      values_run(w, (run){ p, 0, j, b }, w->rows);
     } else
       values_one(w, p, j);
   }

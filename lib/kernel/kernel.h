@@ -30,12 +30,16 @@ typedef struct sga_score {
   double cap_log2e, scale_over_cap;     /* x = cap_log2e tanh(s scale_over_cap); cap_log2e 0: no softcap */
 } sga_score;
 
+/* What keys and values are stored as where the kernel reads them: numbers, or (f32 arithmetic) 16-bit floats that it decodes.  */
+typedef enum sga_stored { SGA_NUMBERS, SGA_F16, SGA_BF16 } sga_stored;
+
 /* Keys of one block (a piece of it where a segment ends inside), for up to SGA_ROWS rows that share the keys.  */
 typedef struct sga_piece {
   int keys, rows;               /* 1 .. SGA_BLOCK, 1 .. SGA_ROWS */
   size_t dim_k, dim_v;          /* padded to a multiple of SGA_PAD */
-  const void *k, *v;            /* numbers, key j at + j * stride; padding is zero; keys that no row attends are not read */
-  size_t k_stride, v_stride;    /* in numbers */
+  const void *k, *v;            /* elements, key j at + j * stride; padding is zero; keys that no row attends are not read */
+  size_t k_stride, v_stride;    /* in elements */
+  sga_stored k_stored, v_stored;
   const void *q[SGA_ROWS];      /* numbers, dim_k of them */
   sga_keys live[SGA_ROWS];      /* the keys that a row attends */
   const sga_score *score;

@@ -4,10 +4,13 @@
 
    vec        LANES numbers                      vec_fma(a, b, c) = a b + c, rounded once, on every instruction set
    chains     the eight FMA chains of CHAIN_KEYS scores (rule 1): lane c of key i sums d = c, c + 8, c + 16, ...
+   The _as forms load elements that are stored as an sga_stored, decoded; with f64 numbers they are numbers always.
    A comparison gives a bit per lane and is false for NaN.  vec_max(a, b) is a > b ? a : b.
    vec_pow2(k) is 2^k for integers EXPONENT_MIN <= k <= 127 and any number otherwise.  */
 
 #include <stdint.h>
+
+#include "kernel.h"
 
 #define SGA_PASTE_(a, b, c) a##_##b##_##c
 #define SGA_PASTE(a, b, c) SGA_PASTE_(a, b, c)

@@ -12,6 +12,7 @@ typedef __m256 chains;
 static inline vec vec_load(const num *p) { return _mm256_loadu_ps(p); }
 static inline void vec_store(num *p, vec a) { _mm256_storeu_ps(p, a); }
 static inline vec vec_set1(num a) { return _mm256_set1_ps(a); }
+static inline num vec_first(vec a) { return _mm256_cvtss_f32(a); }
 static inline vec vec_add(vec a, vec b) { return _mm256_add_ps(a, b); }
 static inline vec vec_sub(vec a, vec b) { return _mm256_sub_ps(a, b); }
 static inline vec vec_mul(vec a, vec b) { return _mm256_mul_ps(a, b); }
@@ -30,7 +31,16 @@ static inline vec vec_pow2(vec k) {
 
 static inline chains chains_zero(void) { return _mm256_setzero_ps(); }
 static inline chains chains_query(const num *q) { return _mm256_loadu_ps(q); }
-static inline chains chains_keys(const num *a, const num *b) { (void)b; return _mm256_loadu_ps(a); }
+static inline vec vec_load_as(sga_stored stored, const void *p, size_t from) {
+  if (stored == SGA_NUMBERS)
+    return _mm256_loadu_ps((const num *)p + from);
+  __m128i h = _mm_loadu_si128((const __m128i *)(const void *)((const uint16_t *)p + from));
+  return stored == SGA_F16 ? _mm256_cvtph_ps(h) : _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
+}
+static inline chains chains_keys_as(sga_stored stored, const void *a, const void *b, size_t from) {
+  (void)b;
+  return vec_load_as(stored, a, from);
+}
 static inline chains chains_fma(chains a, chains b, chains c) { return _mm256_fmadd_ps(a, b, c); }
 
 static inline __m128 chains_half(__m256 a) {    /* 0+4, 1+5, 2+6, 3+7 */
@@ -53,6 +63,7 @@ typedef struct chains { __m256d low, high; } chains;
 static inline vec vec_load(const num *p) { return _mm256_loadu_pd(p); }
 static inline void vec_store(num *p, vec a) { _mm256_storeu_pd(p, a); }
 static inline vec vec_set1(num a) { return _mm256_set1_pd(a); }
+static inline num vec_first(vec a) { return _mm256_cvtsd_f64(a); }
 static inline vec vec_add(vec a, vec b) { return _mm256_add_pd(a, b); }
 static inline vec vec_sub(vec a, vec b) { return _mm256_sub_pd(a, b); }
 static inline vec vec_mul(vec a, vec b) { return _mm256_mul_pd(a, b); }
@@ -72,7 +83,15 @@ static inline vec vec_pow2(vec k) {             /* k + 1.5 2^52 has k in its low
 
 static inline chains chains_zero(void) { return (chains){ _mm256_setzero_pd(), _mm256_setzero_pd() }; }
 static inline chains chains_query(const num *q) { return (chains){ _mm256_loadu_pd(q), _mm256_loadu_pd(q + 4) }; }
-static inline chains chains_keys(const num *a, const num *b) { (void)b; return chains_query(a); }
+static inline vec vec_load_as(sga_stored stored, const void *p, size_t from) {
+  (void)stored;
+  return _mm256_loadu_pd((const num *)p + from);
+}
+static inline chains chains_keys_as(sga_stored stored, const void *a, const void *b, size_t from) {
+  (void)stored;
+  (void)b;
+  return chains_query((const num *)a + from);
+}
 static inline chains chains_fma(chains a, chains b, chains c) {
   return (chains){ _mm256_fmadd_pd(a.low, b.low, c.low), _mm256_fmadd_pd(a.high, b.high, c.high) };
 }

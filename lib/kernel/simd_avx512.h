@@ -12,6 +12,7 @@ typedef __m512 chains;
 static inline vec vec_load(const num *p) { return _mm512_loadu_ps(p); }
 static inline void vec_store(num *p, vec a) { _mm512_storeu_ps(p, a); }
 static inline vec vec_set1(num a) { return _mm512_set1_ps(a); }
+static inline num vec_first(vec a) { return _mm512_cvtss_f32(a); }
 static inline vec vec_add(vec a, vec b) { return _mm512_add_ps(a, b); }
 static inline vec vec_sub(vec a, vec b) { return _mm512_sub_ps(a, b); }
 static inline vec vec_mul(vec a, vec b) { return _mm512_mul_ps(a, b); }
@@ -30,8 +31,21 @@ static inline chains chains_zero(void) { return _mm512_setzero_ps(); }
 static inline chains chains_query(const num *q) {
   return _mm512_broadcast_f32x8(_mm256_loadu_ps(q));
 }
-static inline chains chains_keys(const num *a, const num *b) {
-  return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(a)), _mm256_loadu_ps(b), 1);
+static inline vec decode_16(sga_stored stored, __m256i h) {
+  return stored == SGA_F16 ? _mm512_cvtph_ps(h) : _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
+}
+static inline vec vec_load_as(sga_stored stored, const void *p, size_t from) {
+  if (stored == SGA_NUMBERS)
+    return _mm512_loadu_ps((const num *)p + from);
+  return decode_16(stored, _mm256_loadu_si256((const __m256i *)(const void *)((const uint16_t *)p + from)));
+}
+static inline chains chains_keys_as(sga_stored stored, const void *a, const void *b, size_t from) {
+  if (stored == SGA_NUMBERS)
+    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps((const num *)a + from)),
+                              _mm256_loadu_ps((const num *)b + from), 1);
+  __m128i x = _mm_loadu_si128((const __m128i *)(const void *)((const uint16_t *)a + from));
+  __m128i y = _mm_loadu_si128((const __m128i *)(const void *)((const uint16_t *)b + from));
+  return decode_16(stored, _mm256_inserti128_si256(_mm256_castsi128_si256(x), y, 1));
 }
 static inline chains chains_fma(chains a, chains b, chains c) { return _mm512_fmadd_ps(a, b, c); }
 
@@ -56,6 +70,7 @@ typedef __m512d chains;
 static inline vec vec_load(const num *p) { return _mm512_loadu_pd(p); }
 static inline void vec_store(num *p, vec a) { _mm512_storeu_pd(p, a); }
 static inline vec vec_set1(num a) { return _mm512_set1_pd(a); }
+static inline num vec_first(vec a) { return _mm512_cvtsd_f64(a); }
 static inline vec vec_add(vec a, vec b) { return _mm512_add_pd(a, b); }
 static inline vec vec_sub(vec a, vec b) { return _mm512_sub_pd(a, b); }
 static inline vec vec_mul(vec a, vec b) { return _mm512_mul_pd(a, b); }
@@ -72,7 +87,14 @@ static inline vec vec_pow2(vec k) { return _mm512_scalef_pd(_mm512_set1_pd(1), k
 
 static inline chains chains_zero(void) { return _mm512_setzero_pd(); }
 static inline chains chains_query(const num *q) { return _mm512_loadu_pd(q); }
-static inline chains chains_keys(const num *a, const num *b) { (void)b; return _mm512_loadu_pd(a); }
+static inline vec vec_load_as(sga_stored stored, const void *p, size_t from) {
+  (void)stored;
+  return _mm512_loadu_pd((const num *)p + from);
+}
+static inline chains chains_keys_as(sga_stored stored, const void *a, const void *b, size_t from) {
+  (void)b;
+  return vec_load_as(stored, a, from);
+}
 static inline chains chains_fma(chains a, chains b, chains c) { return _mm512_fmadd_pd(a, b, c); }
 
 static inline void chains_sum4(const chains x[4], num *s) {

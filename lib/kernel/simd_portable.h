@@ -26,11 +26,29 @@ static inline num num_fma(num a, num b, num c) {
 #endif
 }
 
+/* The number at element i of what is stored.  (f16: as format/f16.c.)  */
+static inline num num_as(sga_stored stored, const void *p, size_t i) {
+  if (NUM_BITS == 64 || stored == SGA_NUMBERS)
+    return ((const num *)p)[i];
+  uint16_t h = ((const uint16_t *)p)[i];
+  uint32_t bits = stored == SGA_BF16 ? (uint32_t)h << 16 : (uint32_t)(h & 0x7fff) << 13;
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  if (stored == SGA_F16) {
+    x *= 0x1p112f;
+    memcpy(&bits, &x, sizeof bits);
+    bits |= ((h & 0x7c00) == 0x7c00 ? 0x7f800000u : 0) | (uint32_t)(h & 0x8000) << 16;
+    memcpy(&x, &bits, sizeof x);
+  }
+  return x;
+}
+
 #define EACH(i) for (int i = 0; i < LANES; i++)
 
 static inline vec vec_load(const num *p) { vec r; memcpy(&r, p, sizeof r); return r; }
 static inline void vec_store(num *p, vec a) { memcpy(p, &a, sizeof a); }
 static inline vec vec_set1(num a) { vec r; EACH(i) r.x[i] = a; return r; }
+static inline num vec_first(vec a) { return a.x[0]; }
 static inline vec vec_add(vec a, vec b) { EACH(i) a.x[i] += b.x[i]; return a; }
 static inline vec vec_sub(vec a, vec b) { EACH(i) a.x[i] -= b.x[i]; return a; }
 static inline vec vec_mul(vec a, vec b) { EACH(i) a.x[i] *= b.x[i]; return a; }
@@ -68,7 +86,15 @@ static inline vec vec_pow2(vec k) {
 
 static inline chains chains_zero(void) { return vec_set1(0); }
 static inline chains chains_query(const num *q) { return vec_load(q); }
-static inline chains chains_keys(const num *a, const num *b) { (void)b; return vec_load(a); }
+static inline vec vec_load_as(sga_stored stored, const void *p, size_t from) {
+  vec r;
+  EACH(i) r.x[i] = num_as(stored, p, from + (size_t)i);
+  return r;
+}
+static inline chains chains_keys_as(sga_stored stored, const void *a, const void *b, size_t from) {
+  (void)b;
+  return vec_load_as(stored, a, from);
+}
 static inline chains chains_fma(chains a, chains b, chains c) { return vec_fma(a, b, c); }
 
 static inline num chains_sum(chains a) {
