@@ -98,13 +98,14 @@ typedef struct worker {
   void *m;
 } worker;
 
-static void worker_place(worker *w, const segattn_plan *plan, char *memory, int n_slabs) {
-  size_t bytes = sga_slab_bytes(plan, SGA_TILE);
+static void worker_place(worker *w, const segattn_plan *plan, const sga_slabs *shape, char *memory, int n_slabs) {
+  size_t bytes = sga_slab_bytes(plan, shape);
   memset(&w->counts, 0, sizeof w->counts);
   memset(&w->events, 0, sizeof w->events);
   for (int i = 0; i < n_slabs; i++, memory += bytes)
     w->slab[i] = memory;
-  w->slabs = (sga_slabs){ w->slab, SGA_TILE };
+  w->slabs = *shape;
+  w->slabs.slab = w->slab;
   w->m = memory;
   sga_scratch_place(&w->scratch, plan, memory + SGA_TILE * sizeof(double));
 }
@@ -115,17 +116,17 @@ static void attend_tile(worker *w, const segattn_plan *plan, const segattn_queri
   sga_join joins[SGA_SLABS];
   int slab;
   sga_tile_number(&t, plan, queries, number);
+  t.tile = 0;
   sga_tree_reset(&w->tree);
   sga_numbers_fill(plan, w->m, SGA_TILE);
   sga_tile_begin(&t);
   for (size_t i = 0; i < n; i++)
     sga_tile_absorb(&t, &segments[i]);
   int n_joins = sga_tree_root(&w->tree, joins, &slab);
-  sga_slab_joins(plan, &w->slabs, 0, t.n, joins, n_joins);
-  sga_rows root = sga_slab_rows(plan, &w->slabs, slab < 0 ? 0 : slab, 0);
+  sga_slab_joins(plan, &w->slabs, 0, joins, n_joins);
   if (slab < 0)
-    plan->kernel->clear(root, t.n, plan->pad_v);
-  sga_tile_output(&t, root, out, lse, &w->events);
+    sga_slab_clear(plan, &w->slabs, slab = 0, 0);
+  sga_tile_output(&t, &w->slabs, sga_slab_tile(plan, &w->slabs, slab, 0), out, lse, &w->events);
 }
 
 void sga_events_add(segattn_events *to, const sga_counts *counts, const segattn_events *rows) {
@@ -147,7 +148,9 @@ segattn_status segattn_attend(const segattn_plan *plan, const segattn_queries *q
   size_t tiles = sga_tile_count(plan, queries);
   int threads = tiles < (size_t)plan->threads ? (int)(tiles ? tiles : 1) : plan->threads;
   int n_slabs = slabs_needed(queries, segments, n_segments);
-  size_t bytes = (size_t)n_slabs * sga_slab_bytes(plan, SGA_TILE) + SGA_TILE * sizeof(double) + sga_scratch_bytes(plan);
+  sga_slabs shape = { 0 };
+  sga_slabs_shape(&shape, plan, queries, 1);
+  size_t bytes = (size_t)n_slabs * sga_slab_bytes(plan, &shape) + SGA_TILE * sizeof(double) + sga_scratch_bytes(plan);
   bytes = (bytes + 127) / 64 * 64;
   char *memory = aligned_alloc(64, bytes * (size_t)threads);
   if (!memory)
@@ -159,9 +162,9 @@ segattn_status segattn_attend(const segattn_plan *plan, const segattn_queries *q
     sga_environment environment;
     sga_environment_set(&environment);
 #ifdef _OPENMP
-    worker_place(&w, plan, memory + (size_t)omp_get_thread_num() * bytes, n_slabs);
+    worker_place(&w, plan, &shape, memory + (size_t)omp_get_thread_num() * bytes, n_slabs);
 #else
-    worker_place(&w, plan, memory, n_slabs);
+    worker_place(&w, plan, &shape, memory, n_slabs);
 #endif
 #pragma omp for schedule(dynamic)
     for (size_t i = 0; i < tiles; i++)

@@ -6,21 +6,21 @@
 
 #include "internal.h"
 
-extern const sga_kernel sga_few_f32_portable, sga_few_f64_portable;
+extern const sga_kernel sga_kernel_f32_portable, sga_kernel_f64_portable;
 #ifdef SGA_HAVE_AVX2
-extern const sga_kernel sga_few_f32_avx2, sga_few_f64_avx2;
+extern const sga_kernel sga_kernel_f32_avx2, sga_kernel_f64_avx2;
 #endif
 #ifdef SGA_HAVE_AVX512
-extern const sga_kernel sga_few_f32_avx512, sga_few_f64_avx512;
+extern const sga_kernel sga_kernel_f32_avx512, sga_kernel_f64_avx512;
 #endif
 
 static const sga_kernel *const kernels[] = {
-  &sga_few_f32_portable, &sga_few_f64_portable,
+  &sga_kernel_f32_portable, &sga_kernel_f64_portable,
 #ifdef SGA_HAVE_AVX2
-  &sga_few_f32_avx2, &sga_few_f64_avx2,
+  &sga_kernel_f32_avx2, &sga_kernel_f64_avx2,
 #endif
 #ifdef SGA_HAVE_AVX512
-  &sga_few_f32_avx512, &sga_few_f64_avx512,
+  &sga_kernel_f32_avx512, &sga_kernel_f64_avx512,
 #endif
 };
 enum { KERNELS = sizeof kernels / sizeof *kernels };

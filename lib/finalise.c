@@ -11,44 +11,39 @@ segattn_queries sga_state_shape(const segattn_state *s) {
   return (segattn_queries){ .q = { .shape = { s->batch, s->plan->problem.q_heads, s->queries, s->plan->problem.dim_k } } };
 }
 
-/* The tile's root, evaluated on a copy in this thread's memory.  */
-static sga_rows root_of(segattn_state *s, sga_tile *t) {
+/* The tile's root, evaluated on a copy in this thread's memory: `slabs`, whose table has room for SGA_SLABS.  */
+static sga_rows root_of(segattn_state *s, sga_tile *t, sga_slabs *slabs) {
   const segattn_plan *plan = s->plan;
   const sga_sequence *q = &s->sequences[t->batch];
-  char *copy[SGA_SLABS], *memory = s->finish[sga_thread_number()];
-  sga_slabs slabs = { copy, SGA_TILE };
+  char *memory = s->finish[sga_thread_number()];
   sga_join joins[SGA_SLABS];
   int slab;
+  sga_slabs_shape(slabs, plan, t->queries, 1);
   for (int i = 0; i < s->finish_slabs; i++) {
-    copy[i] = memory + (size_t)i * sga_slab_bytes(plan, SGA_TILE);
-    if (!t->tree->used[i])
-      continue;
-    sga_rows to = sga_slab_rows(plan, &slabs, i, 0), from = sga_slab_rows(plan, &q->slabs, i, t->slab_row);
-    memcpy(to.e, from.e, t->n * plan->kernel->size);
-    memcpy(to.l, from.l, t->n * plan->kernel->size);
-    memcpy(to.o, from.o, t->n * plan->pad_v * plan->kernel->size);
+    slabs->slab[i] = memory + (size_t)i * sga_slab_bytes(plan, slabs);
+    if (t->tree->used[i])
+      sga_slab_copy(plan, slabs, 0, &q->slabs, t->tile, i);
   }
   int n = sga_tree_root(t->tree, joins, &slab);
-  sga_slab_joins(plan, &slabs, 0, t->n, joins, n);
-  sga_rows root = sga_slab_rows(plan, &slabs, slab < 0 ? 0 : slab, 0);
+  sga_slab_joins(plan, slabs, 0, joins, n);
   if (slab < 0)
-    plan->kernel->clear(root, t->n, plan->pad_v);
-  return root;
+    sga_slab_clear(plan, slabs, slab = 0, 0);
+  return sga_slab_tile(plan, slabs, slab, 0);
 }
 
 typedef struct outputs { const segattn_tensor *out, *lse, *M, *S, *O; } outputs;
 
 /* S and O from the root's: relative to M instead of e.  */
-static void export_row(const segattn_plan *plan, const sga_tile *t, size_t i, sga_rows root, const outputs *x) {
+static void export_row(const segattn_plan *plan, const sga_tile *t, size_t i, sga_rows row, const outputs *x) {
   size_t head = sga_tile_head(t, i), query = sga_tile_query(t, i);
-  double m = sga_number(plan, t->m, i), e = sga_number(plan, root.e, i), l = sga_number(plan, root.l, i);
+  double m = sga_number(plan, t->m, i), e = sga_number(plan, row.e, 0), l = sga_number(plan, row.l, 0);
   double factor = m > -(double)INFINITY ? sga_exp2(e - m) : 1, M = m * SGA_LN2 + 0, S = l * factor + 0;
   if (x->M)
     memcpy(sga_at(x->M, t->batch, head, query), &M, sizeof M);
   if (x->S)
     memcpy(sga_at(x->S, t->batch, head, query), &S, sizeof S);
   for (size_t d = 0; x->O && d < plan->problem.dim_v; d++) {
-    double o = sga_number(plan, root.o, i * plan->pad_v + d) * factor;
+    double o = sga_number(plan, row.o, d) * factor;
     o = o != o ? (double)NAN : o + 0;
     memcpy(sga_at(x->O, t->batch, head, query) + (ptrdiff_t)d * x->O->stride[SEGATTN_DIM], &o, sizeof o);
   }
@@ -72,10 +67,13 @@ static void evaluate(segattn_state *s, const outputs *x) {
       sga_scratch scratch;
       sga_counts counts = { 0 };
       sga_state_tile(s, &queries, i, &t, &tree, &scratch, &counts);
-      sga_rows root = root_of(s, &t);
+      char *copy[SGA_SLABS];
+      double room[2 + SEGATTN_MAX_DIM];
+      sga_slabs slabs = { .slab = copy };
+      sga_rows root = root_of(s, &t, &slabs);
       for (size_t r = 0; (x->M || x->S || x->O) && r < t.n; r++)
-        export_row(s->plan, &t, r, root, x);
-      sga_tile_output(&t, root, x->out, x->lse, &own);
+        export_row(s->plan, &t, r, sga_slab_row(s->plan, &slabs, root, r, room), x);
+      sga_tile_output(&t, &slabs, root, x->out, x->lse, &own);
     }
 #pragma omp critical(sga_events)
     sga_events_add(&rows, &(sga_counts){ 0 }, &own);

@@ -117,21 +117,26 @@ bool sga_tree_merge(sga_tree *into, const sga_tree *from, sga_merge *m);
 
 /* ---- rows and their accumulators ---- */
 
-/* The accumulators of `rows` rows: slabs of e, l, o.  Rows of one KV head lie side by side: query by query, the heads of the
-   group within a query.  */
+/* The accumulators (e, l, o) of tiles of rows: slabs, each a tile after the other.  Rows of one KV head lie side by side: query by
+   query, the heads of the group within a query; a tile belongs to one KV head.  With many rows to a KV head they lie across
+   lanes (kernel/many.h), with few one by one (kernel/few.h).  */
 typedef struct sga_slabs {
   char **slab;                  /* slab number -> memory; NULL: not there yet */
-  size_t rows;
+  size_t tiles, tile_rows;      /* rows that a tile has room for, at most SGA_TILE */
+  bool many;
 } sga_slabs;
+
+void sga_slabs_shape(sga_slabs *s, const segattn_plan *plan, const segattn_queries *queries, size_t tiles);
+size_t sga_slab_bytes(const segattn_plan *plan, const sga_slabs *slabs);
+sga_rows sga_slab_tile(const segattn_plan *plan, const sga_slabs *slabs, int number, size_t tile);
+void sga_slab_joins(const segattn_plan *plan, const sga_slabs *slabs, size_t tile, const sga_join *joins, int n);
+void sga_slab_clear(const segattn_plan *plan, const sga_slabs *slabs, int number, size_t tile);
+void sga_slab_copy(const segattn_plan *plan, const sga_slabs *to, size_t to_tile, const sga_slabs *from, size_t tile, int number);
+/* Row i of a tile as a row: where it lies, or copied into `room` (2 + pad_v numbers).  */
+sga_rows sga_slab_row(const segattn_plan *plan, const sga_slabs *slabs, sga_rows tile, size_t i, void *room);
 
 double sga_number(const segattn_plan *plan, const void *numbers, size_t i);
 void sga_numbers_fill(const segattn_plan *plan, void *numbers, size_t n);     /* with -inf: no maximum yet */
-size_t sga_slab_bytes(const segattn_plan *plan, size_t rows);
-/* Rows [row, ...) of slab `number`.  */
-sga_rows sga_slab_rows(const segattn_plan *plan, const sga_slabs *slabs, int number, size_t row);
-void sga_slab_joins(const segattn_plan *plan, const sga_slabs *slabs, size_t row, size_t n, const sga_join *joins, int n_joins);
-
-enum { SGA_TILE = 32 };         /* query rows that share a decoded block of keys */
 
 /* A thread's scratch: decoded queries, keys and values of one block, masks, weights.  One allocation.  */
 typedef struct sga_scratch {
@@ -143,14 +148,14 @@ typedef struct sga_scratch {
 size_t sga_scratch_bytes(const segattn_plan *plan);
 void sga_scratch_place(sga_scratch *s, const segattn_plan *plan, void *memory);
 
-/* A tile: `n` rows from `row` on among the rows of (batch, KV head), with their accumulators from row `slab_row` on.  */
+/* A tile: `n` rows from `row` on among the rows of (batch, KV head), with their accumulators in tile `tile` of the slabs.  */
 typedef struct sga_tile {
   const segattn_plan *plan;
   const segattn_queries *queries;
   size_t batch, kv_head, row, n;
   sga_tree *tree;
   const sga_slabs *slabs;
-  size_t slab_row;
+  size_t tile;
   void *m;                      /* numbers: the largest t of each row of the tile */
   sga_counts *counts;
   sga_scratch *scratch;
@@ -164,7 +169,7 @@ size_t sga_tile_query(const sga_tile *t, size_t i);
 
 /* out and lse of the tile's rows from the root's: sinks joined, divided, stored.  The root's rows are used up.  Either tensor may be
    NULL.  Counts rows.  */
-void sga_tile_output(const sga_tile *t, sga_rows root, const segattn_tensor *out, const segattn_tensor *lse,
+void sga_tile_output(const sga_tile *t, const sga_slabs *slabs, sga_rows root, const segattn_tensor *out, const segattn_tensor *lse,
                      segattn_events *events);
 
 void sga_events_add(segattn_events *to, const sga_counts *counts, const segattn_events *rows);
@@ -182,7 +187,7 @@ segattn_status sga_call_check(const segattn_plan *plan, const segattn_queries *q
                               size_t n_segments, const sga_outputs *o, segattn_error *error);
 
 
-/* The tiles of a batch of queries, numbered: tile `i` of sga_tile_count.  */
+/* The tiles of a batch of queries, numbered: tile `i` of sga_tile_count; tile->tile counts those of its batch element.  */
 size_t sga_tile_count(const segattn_plan *plan, const segattn_queries *queries);
 void sga_tile_number(sga_tile *t, const segattn_plan *plan, const segattn_queries *queries, size_t i);
 

@@ -2,8 +2,8 @@
 /* A segment of keys, cut along the absolute grid of blocks and given to the kernel piece by piece.
 
    A tile is up to SGA_TILE query rows that share a KV head.  For each block that a segment touches: which keys does each row
-   attend (position, mask), decode those keys and values once for the tile, run the kernel for SGA_ROWS rows at a time.  A key
-   that no row of the tile attends is never read.  Keys and values that already lie as the kernel wants them are not copied.  */
+   attend (position, mask), decode those keys and values once for the tile, run the kernel.  A key that no row of the tile attends
+   is never read.  Keys and values that already lie as the kernel wants them are not copied.  */
 
 #include <math.h>
 #include <string.h>
@@ -36,6 +36,7 @@ void sga_tile_number(sga_tile *t, const segattn_plan *plan, const segattn_querie
   t->n = rows - t->row < SGA_TILE ? rows - t->row : SGA_TILE;
   t->kv_head = i / tiles % plan->problem.kv_heads;
   t->batch = i / tiles / plan->problem.kv_heads;
+  t->tile = i % (tiles * plan->problem.kv_heads);
 }
 
 /* ---- numbers in scratch ---- */
@@ -47,7 +48,7 @@ static size_t number_bytes(const segattn_plan *plan, size_t n) {
 size_t sga_scratch_bytes(const segattn_plan *plan) {
   return number_bytes(plan, SGA_TILE * plan->pad_k) + number_bytes(plan, SGA_BLOCK * plan->pad_k) +
          number_bytes(plan, SGA_BLOCK * plan->pad_v) + number_bytes(plan, SGA_TILE * SGA_BLOCK) +
-         number_bytes(plan, 3 * SGA_ROWS * SGA_BLOCK) + SGA_BLOCK * sizeof(double);
+         number_bytes(plan, SGA_TILE * SGA_BLOCK) + SGA_BLOCK * sizeof(double);
 }
 
 void sga_scratch_place(sga_scratch *s, const segattn_plan *plan, void *memory) {
@@ -57,29 +58,45 @@ void sga_scratch_place(sga_scratch *s, const segattn_plan *plan, void *memory) {
   s->v = p += number_bytes(plan, SGA_BLOCK * plan->pad_k);
   s->bias = p += number_bytes(plan, SGA_BLOCK * plan->pad_v);
   s->weights = p += number_bytes(plan, SGA_TILE * SGA_BLOCK);
-  s->mask = (double *)(void *)(p + number_bytes(plan, 3 * SGA_ROWS * SGA_BLOCK));
+  s->mask = (double *)(void *)(p + number_bytes(plan, SGA_TILE * SGA_BLOCK));
 }
 
 static void *number_at(const segattn_plan *plan, void *numbers, size_t i) {
   return (char *)numbers + i * plan->kernel->size;
 }
 
-/* `dim` elements decoded, zeros up to `padded`.  */
+/* 16-bit floats side by side, aligned, for f32 arithmetic: the kernel has instructions for them.  */
+static bool narrow(const segattn_plan *plan, const segattn_tensor *t, const char *from, sga_stored *stored) {
+  *stored = t->format == SEGATTN_F16 ? SGA_F16 : t->format == SEGATTN_BF16 ? SGA_BF16 : SGA_NUMBERS;
+  return plan->number == SEGATTN_F32 && *stored != SGA_NUMBERS && t->stride[SEGATTN_DIM] == 2 && (uintptr_t)from % 2 == 0;
+}
+
+/* `dim` elements decoded, zeros up to `pad`.  */
 static void decode(const segattn_plan *plan, const segattn_tensor *t, const char *from, void *to, size_t dim, size_t pad) {
   const sga_format *f = sga_format_of(t->format);
-  if (plan->number == SEGATTN_F32)
+  sga_stored stored;
+  if (narrow(plan, t, from, &stored))
+    plan->kernel->decode(stored, from, to, dim);
+  else if (plan->number == SEGATTN_F32)
     f->to_f32(from, t->stride[SEGATTN_DIM], to, dim);
   else
     f->to_f64(from, t->stride[SEGATTN_DIM], to, dim);
   memset(number_at(plan, to, dim), 0, (pad - dim) * plan->kernel->size);
 }
 
+/* Rows of queries, or [dim][SGA_TILE] where rows lie across lanes.  */
 void sga_tile_begin(const sga_tile *t) {
   const segattn_plan *plan = t->plan;
   const segattn_tensor *q = &t->queries->q;
-  for (size_t i = 0; i < t->n; i++)
-    decode(plan, q, sga_at(q, t->batch, sga_tile_head(t, i), sga_tile_query(t, i)), number_at(plan, t->scratch->q, i * plan->pad_k),
-           plan->problem.dim_k, plan->pad_k);
+  size_t size = plan->kernel->size;
+  if (t->slabs->many)
+    memset(t->scratch->q, 0, SGA_TILE * plan->pad_k * size);
+  for (size_t i = 0; i < t->n; i++) {
+    char *row = t->slabs->many ? t->scratch->weights : number_at(plan, t->scratch->q, i * plan->pad_k);
+    decode(plan, q, sga_at(q, t->batch, sga_tile_head(t, i), sga_tile_query(t, i)), row, plan->problem.dim_k, plan->pad_k);
+    for (size_t d = 0; t->slabs->many && d < plan->problem.dim_k; d++)
+      memcpy(number_at(plan, t->scratch->q, d * SGA_TILE + i), row + d * size, size);
+  }
 }
 
 /* ---- who attends what ---- */
@@ -136,10 +153,11 @@ static void mask_row(const sga_tile *t, span *s, size_t i) {
     if (x[j] == -(double)INFINITY)
       s->live[i].word[j >> 6] &= ~((uint64_t)1 << (j & 63));
     y = y < lowest ? lowest : y;
+    size_t at = t->slabs->many ? (size_t)j * SGA_TILE + i : i * SGA_BLOCK + (size_t)j;
     if (t->plan->number == SEGATTN_F32)
-      ((float *)t->scratch->bias)[i * SGA_BLOCK + (size_t)j] = (float)y;
+      ((float *)t->scratch->bias)[at] = (float)y;
     else
-      ((double *)t->scratch->bias)[i * SGA_BLOCK + (size_t)j] = y;
+      ((double *)t->scratch->bias)[at] = y;
   }
 }
 
@@ -162,13 +180,14 @@ static bool full(const span *s) {
   return __builtin_popcountll(s->any.word[0]) + __builtin_popcountll(s->any.word[1]) == s->keys;
 }
 
-/* What the kernel can read where it lies: numbers, or 16-bit floats in f32 arithmetic, in order, aligned, with padded dimensions
-   and all keys to be read.  */
+/* What the kernel can read where it lies: numbers, or 16-bit floats in f32 arithmetic and few rows, in order, aligned, with padded
+   dimensions and all keys to be read.  */
 static bool ready(const sga_tile *t, const span *s, const segattn_tensor *x, size_t pad, const char *at, sga_stored *stored) {
   ptrdiff_t size = (ptrdiff_t)segattn_format_bytes(x->format, 1);
-  bool narrow = t->plan->number == SEGATTN_F32 && (x->format == SEGATTN_F16 || x->format == SEGATTN_BF16);
-  *stored = !narrow ? SGA_NUMBERS : x->format == SEGATTN_F16 ? SGA_F16 : SGA_BF16;
-  return (narrow || x->format == t->plan->number) && x->stride[SEGATTN_DIM] == size && x->shape[SEGATTN_DIM] == pad &&
+  bool as_numbers = x->format == t->plan->number, as_16 = !t->slabs->many && narrow(t->plan, x, at, stored);
+  if (as_numbers)
+    *stored = SGA_NUMBERS;
+  return (as_numbers || as_16) && x->stride[SEGATTN_DIM] == size && x->shape[SEGATTN_DIM] == pad &&
          x->stride[SEGATTN_POS] > 0 && x->stride[SEGATTN_POS] % size == 0 && (uintptr_t)at % (uintptr_t)size == 0 && full(s);
 }
 
@@ -194,16 +213,24 @@ static const void *elements(const sga_tile *t, const span *s, const segattn_tens
 
 /* ---- the kernel ---- */
 
-static void piece_row(const sga_tile *t, const span *s, sga_piece *p, int r, size_t i) {
+static double slope_of(const sga_tile *t, size_t i) {
+  const double *slopes = t->plan->problem.slopes;
+  return slopes ? sga_round(t->plan, slopes[sga_tile_head(t, i)] * SGA_LOG2E) : 0;
+}
+
+static int64_t distance_of(const sga_tile *t, const span *s, size_t i) {
+  return sga_segment_start(s->segment, t->batch) + (int64_t)s->from -
+         sga_query_position(t->queries, t->batch, sga_tile_query(t, i));
+}
+
+static void piece_row(const sga_tile *t, const span *s, sga_piece *p, sga_rows tile, int r, size_t i) {
   const segattn_plan *plan = t->plan;
-  const segattn_problem *problem = &plan->problem;
-  sga_rows rows = sga_slab_rows(plan, t->slabs, t->tree->slab, t->slab_row + i);
+  sga_rows rows = sga_slab_row(plan, t->slabs, tile, i, NULL);
   p->q[r] = number_at(plan, t->scratch->q, i * plan->pad_k);
   p->live[r] = s->live[i];
   p->bias[r] = s->segment->mask.data ? number_at(plan, t->scratch->bias, i * SGA_BLOCK) : NULL;
-  p->slope[r] = problem->slopes ? sga_round(plan, problem->slopes[sga_tile_head(t, i)] * SGA_LOG2E) : 0;
-  p->distance[r] = sga_segment_start(s->segment, t->batch) + (int64_t)s->from -
-                   sga_query_position(t->queries, t->batch, sga_tile_query(t, i));
+  p->slope[r] = slope_of(t, i);
+  p->distance[r] = distance_of(t, s, i);
   p->e[r] = rows.e;
   p->l[r] = rows.l;
   p->o[r] = rows.o;
@@ -217,10 +244,10 @@ static int last_key(const sga_keys *set) {
   return -1;
 }
 
-static void absorb_span(const sga_tile *t, span *s) {
+/* SGA_ROWS rows at a time.  */
+static void absorb_few(const sga_tile *t, const span *s) {
   const segattn_plan *plan = t->plan;
-  if (!attended(t, s))
-    return;
+  sga_rows tile = sga_slab_tile(plan, t->slabs, t->tree->slab, t->tile);
   sga_piece p = { .dim_k = plan->pad_k, .dim_v = plan->pad_v, .score = &plan->score, .weights = t->scratch->weights,
                   .counts = t->counts };
   p.k = elements(t, s, &s->segment->k, t->scratch->k, plan->pad_k, &p.k_stride, &p.k_stored);
@@ -229,12 +256,48 @@ static void absorb_span(const sga_tile *t, span *s) {
     p.rows = (int)(t->n - i < SGA_ROWS ? t->n - i : SGA_ROWS);
     p.keys = 0;
     for (int r = 0; r < p.rows; r++) {
-      piece_row(t, s, &p, r, i + (size_t)r);
+      piece_row(t, s, &p, tile, r, i + (size_t)r);
       p.keys = last_key(&p.live[r]) + 1 > p.keys ? last_key(&p.live[r]) + 1 : p.keys;
     }
     if (p.keys)
       plan->kernel->absorb(&p);
   }
+}
+
+/* For each key the lanes that attend it; true when all rows attend all keys (then `lanes` is not filled in).  */
+static bool transpose(const sga_tile *t, const span *s, uint32_t lanes[SGA_BLOCK]) {
+  sga_keys all = s->any;
+  for (size_t i = 0; i < t->n; i++)
+    for (int w = 0; w < 2; w++)
+      all.word[w] &= s->live[i].word[w];
+  if (__builtin_popcountll(all.word[0]) + __builtin_popcountll(all.word[1]) == s->keys)
+    return true;
+  memset(lanes, 0, SGA_BLOCK * sizeof *lanes);
+  for (size_t i = 0; i < t->n; i++)
+    for (int j = 0; j < s->keys; j++)
+      lanes[j] |= (uint32_t)in(&s->live[i], j) << i;
+  return false;
+}
+
+static void absorb_many(const sga_tile *t, const span *s) {
+  const segattn_plan *plan = t->plan;
+  uint32_t live[SGA_BLOCK];
+  double slope[SGA_TILE] = { 0 };
+  int64_t distance[SGA_TILE] = { 0 };
+  sga_stored stored;
+  sga_rows tile = sga_slab_tile(plan, t->slabs, t->tree->slab, t->tile);
+  sga_lanes p = { .keys = s->keys, .rows = (int)t->n, .dim_k = plan->pad_k, .dim_v = plan->pad_v, .q = t->scratch->q,
+                  .live = live, .all = transpose(t, s, live), .score = &plan->score, .distance = distance, .e = tile.e, .l = tile.l,
+                  .o = tile.o, .m = t->m, .scores = t->scratch->weights, .counts = t->counts };
+  for (size_t i = 0; plan->problem.slopes && i < t->n; i++) {
+    slope[i] = slope_of(t, i);
+    distance[i] = distance_of(t, s, i);
+  }
+  p.slope = plan->problem.slopes ? slope : NULL;
+  p.bias = s->segment->mask.data ? t->scratch->bias : NULL;
+  p.k = elements(t, s, &s->segment->k, t->scratch->k, plan->pad_k, &p.k_stride, &stored);
+  p.v = elements(t, s, &s->segment->v, t->scratch->v, plan->pad_v, &p.v_stride, &stored);
+  plan->kernel->absorb_lanes(&p);
 }
 
 void sga_tile_absorb(const sga_tile *t, const segattn_segment *segment) {
@@ -247,10 +310,11 @@ void sga_tile_absorb(const sga_tile *t, const segattn_segment *segment) {
     size_t in_block = (size_t)(sga_block_start(block + 1) - (start + (int64_t)j));
     span s = { .segment = segment, .from = j, .keys = (int)(keys - j < in_block ? keys - j : in_block) };
     int n = sga_tree_enter(t->tree, block, joins, &fresh);
-    sga_slab_joins(t->plan, t->slabs, t->slab_row, t->n, joins, n);
+    sga_slab_joins(t->plan, t->slabs, t->tile, joins, n);
     if (fresh)
-      t->plan->kernel->clear(sga_slab_rows(t->plan, t->slabs, t->tree->slab, t->slab_row), t->n, t->plan->pad_v);
+      sga_slab_clear(t->plan, t->slabs, t->tree->slab, t->tile);
     j += (size_t)s.keys;
-    absorb_span(t, &s);
+    if (attended(t, &s))
+      (t->slabs->many ? absorb_many : absorb_few)(t, &s);
   }
 }

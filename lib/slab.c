@@ -2,28 +2,67 @@
 /* Slabs: the accumulators (e, l, o) of many rows, and what a finished row gives.  */
 
 #include <math.h>
+#include <string.h>
 
 #include "elementary.h"
 #include "internal.h"
 
-static size_t aligned_rows(size_t rows) {
-  return (rows + SGA_PAD - 1) / SGA_PAD * SGA_PAD;
+enum { MANY = 12 };             /* rows to a KV head from which on lanes pay; any number gives the same bits */
+
+void sga_slabs_shape(sga_slabs *s, const segattn_plan *plan, const segattn_queries *queries, size_t tiles) {
+  size_t rows = queries->q.shape[SEGATTN_POS] * plan->group;
+  s->tiles = tiles;
+  s->many = rows >= MANY;
+  s->tile_rows = s->many || rows > SGA_TILE ? SGA_TILE : rows;
 }
 
-size_t sga_slab_bytes(const segattn_plan *plan, size_t rows) {
-  return aligned_rows(rows) * (2 + plan->pad_v) * plan->kernel->size;
+static size_t aligned_rows(const sga_slabs *s) {
+  return (s->tile_rows + SGA_PAD - 1) / SGA_PAD * SGA_PAD;
 }
 
-sga_rows sga_slab_rows(const segattn_plan *plan, const sga_slabs *slabs, int number, size_t row) {
-  char *p = slabs->slab[number];
-  size_t size = plan->kernel->size, n = aligned_rows(slabs->rows);
-  return (sga_rows){ p + row * size, p + (n + row) * size, p + (2 * n + row * plan->pad_v) * size };
+static size_t tile_bytes(const segattn_plan *plan, const sga_slabs *s) {
+  return (2 * aligned_rows(s) + s->tile_rows * plan->pad_v) * plan->kernel->size;
 }
 
-void sga_slab_joins(const segattn_plan *plan, const sga_slabs *slabs, size_t row, size_t n, const sga_join *joins, int n_joins) {
-  for (int i = 0; i < n_joins; i++)
-    plan->kernel->join(sga_slab_rows(plan, slabs, joins[i].left, row), sga_slab_rows(plan, slabs, joins[i].right, row), n,
-                       plan->pad_v);
+size_t sga_slab_bytes(const segattn_plan *plan, const sga_slabs *slabs) {
+  return slabs->tiles * tile_bytes(plan, slabs);
+}
+
+sga_rows sga_slab_tile(const segattn_plan *plan, const sga_slabs *slabs, int number, size_t tile) {
+  char *p = slabs->slab[number] + tile * tile_bytes(plan, slabs);
+  size_t bytes = aligned_rows(slabs) * plan->kernel->size;
+  return (sga_rows){ p, p + bytes, p + 2 * bytes };
+}
+
+void sga_slab_joins(const segattn_plan *plan, const sga_slabs *slabs, size_t tile, const sga_join *joins, int n) {
+  for (int i = 0; i < n; i++) {
+    sga_rows left = sga_slab_tile(plan, slabs, joins[i].left, tile), right = sga_slab_tile(plan, slabs, joins[i].right, tile);
+    if (slabs->many)
+      plan->kernel->join_lanes(left, right, plan->pad_v);
+    else
+      plan->kernel->join(left, right, slabs->tile_rows, plan->pad_v);
+  }
+}
+
+void sga_slab_clear(const segattn_plan *plan, const sga_slabs *slabs, int number, size_t tile) {
+  plan->kernel->clear(sga_slab_tile(plan, slabs, number, tile), slabs->tile_rows, plan->pad_v);
+}
+
+void sga_slab_copy(const segattn_plan *plan, const sga_slabs *to, size_t to_tile, const sga_slabs *from, size_t tile, int number) {
+  memcpy(to->slab[number] + to_tile * tile_bytes(plan, to), from->slab[number] + tile * tile_bytes(plan, from),
+         tile_bytes(plan, from));
+}
+
+sga_rows sga_slab_row(const segattn_plan *plan, const sga_slabs *slabs, sga_rows tile, size_t i, void *room) {
+  size_t size = plan->kernel->size;
+  if (!slabs->many)
+    return (sga_rows){ (char *)tile.e + i * size, (char *)tile.l + i * size, (char *)tile.o + i * plan->pad_v * size };
+  char *p = room;
+  memcpy(p, (char *)tile.e + i * size, size);
+  memcpy(p + size, (char *)tile.l + i * size, size);
+  for (size_t d = 0; d < plan->pad_v; d++)
+    memcpy(p + (2 + d) * size, (char *)tile.o + (d * SGA_TILE + i) * size, size);
+  return (sga_rows){ p, p + size, p + 2 * size };
 }
 
 double sga_number(const segattn_plan *plan, const void *numbers, size_t i) {
@@ -61,16 +100,12 @@ static bool overflowed(const segattn_plan *plan, sga_rows row) {
   return infinite;
 }
 
-static sga_rows row_of(const segattn_plan *plan, sga_rows rows, size_t i) {
-  size_t size = plan->kernel->size;
-  return (sga_rows){ (char *)rows.e + i * size, (char *)rows.l + i * size, (char *)rows.o + i * plan->pad_v * size };
-}
-
-void sga_tile_output(const sga_tile *t, sga_rows root, const segattn_tensor *out, const segattn_tensor *lse,
-                     segattn_events *events) {
+void sga_tile_output(const sga_tile *t, const sga_slabs *slabs, sga_rows root, const segattn_tensor *out,
+                     const segattn_tensor *lse, segattn_events *events) {
   const segattn_plan *plan = t->plan;
+  double room[2 + SEGATTN_MAX_DIM];
   for (size_t i = 0; i < t->n; i++) {
-    sga_rows row = row_of(plan, root, i);
+    sga_rows row = sga_slab_row(plan, slabs, root, i, room);
     size_t head = sga_tile_head(t, i), query = sga_tile_query(t, i);
     events->masked_rows += sga_number(plan, row.l, 0) == 0;
     events->overflow += overflowed(plan, row);

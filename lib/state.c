@@ -35,7 +35,7 @@ void segattn_state_free(segattn_state *s) {
 void segattn_state_reset(segattn_state *s) {
   for (size_t b = 0; s && b < s->batch; b++) {
     sga_tree_reset(&s->sequences[b].tree);
-    sga_numbers_fill(s->plan, s->sequences[b].m, s->rows);
+    sga_numbers_fill(s->plan, s->sequences[b].m, s->sequences[b].slabs.tiles * SGA_TILE);
   }
   if (s)
     s->events = (segattn_events){ 0 };
@@ -44,12 +44,12 @@ void segattn_state_reset(segattn_state *s) {
 /* Memory for the slabs in use by `tree`, and for evaluating a root of as many.  What was had before failure stays.  */
 static bool reserve(segattn_state *s, sga_sequence *q, int n_slabs) {
   for (int i = 0; i < n_slabs; i++)
-    if (!q->slab[i] && !(q->slab[i] = aligned_alloc(64, (sga_slab_bytes(s->plan, s->rows) + 127) / 64 * 64)))
+    if (!q->slab[i] && !(q->slab[i] = aligned_alloc(64, (sga_slab_bytes(s->plan, &q->slabs) + 127) / 64 * 64)))
       return false;
   if (n_slabs > s->finish_slabs) {
-    size_t bytes = (size_t)n_slabs * sga_slab_bytes(s->plan, SGA_TILE);
+    size_t bytes = (size_t)n_slabs * (sga_slab_bytes(s->plan, &q->slabs) / (q->slabs.tiles ? q->slabs.tiles : 1));
     for (int i = 0; i < s->plan->threads; i++) {
-      char *p = aligned_alloc(64, (bytes + 63) / 64 * 64);
+      char *p = aligned_alloc(64, (bytes + 127) / 64 * 64);
       if (!p)
         return false;
       free(s->finish[i]);
@@ -67,7 +67,7 @@ static int slabs_of_keys(size_t keys) {
   return keys ? 2 * levels + 1 : 1;
 }
 
-static bool state_memory(segattn_state *s) {
+static bool state_memory(segattn_state *s, const segattn_queries *queries) {
   const segattn_plan *plan = s->plan;
   s->scratch_bytes = (sga_scratch_bytes(plan) + 127) / 64 * 64;
   s->sequences = calloc(s->batch ? s->batch : 1, sizeof *s->sequences);
@@ -77,8 +77,9 @@ static bool state_memory(segattn_state *s) {
     return false;
   for (size_t b = 0; b < s->batch; b++) {
     sga_sequence *q = &s->sequences[b];
-    q->slabs = (sga_slabs){ q->slab, s->rows };
-    if (!(q->m = malloc(s->rows * sizeof(double) + 1)) || !reserve(s, q, slabs_of_keys(plan->keys)))
+    q->slabs.slab = q->slab;
+    sga_slabs_shape(&q->slabs, plan, queries, s->batch ? sga_tile_count(plan, queries) / s->batch : 0);
+    if (!(q->m = malloc(q->slabs.tiles * SGA_TILE * sizeof(double) + 1)) || !reserve(s, q, slabs_of_keys(plan->keys)))
       return false;
   }
   return true;
@@ -101,7 +102,7 @@ segattn_status segattn_state_alloc(segattn_state **state, const segattn_plan *pl
   bool overflow = __builtin_mul_overflow(s->queries, plan->problem.q_heads, &rows) ||
                   __builtin_mul_overflow(rows, (2 + plan->pad_v) * sizeof(double) * 2, &bytes);
   s->rows = overflow ? 0 : rows;
-  if (overflow || !state_memory(s)) {
+  if (overflow || !state_memory(s, queries)) {
     segattn_state_free(s);
     return sga_fail(error, SEGATTN_ENOMEM, "state", "of %zu x %zu x %zu queries cannot have its memory",
                     queries->q.shape[SEGATTN_BATCH], plan->problem.q_heads, queries->q.shape[SEGATTN_POS]);
@@ -129,8 +130,7 @@ void sga_state_tile(segattn_state *s, const segattn_queries *queries, size_t i, 
   memcpy(tree, &q->tree, sizeof *tree);
   t->tree = tree;
   t->slabs = &q->slabs;
-  t->slab_row = t->kv_head * s->queries * s->plan->group + t->row;
-  t->m = (char *)q->m + t->slab_row * s->plan->kernel->size;
+  t->m = (char *)q->m + t->tile * SGA_TILE * s->plan->kernel->size;
   t->counts = counts;
   t->scratch = scratch;
 }
@@ -213,9 +213,10 @@ segattn_status segattn_state_absorb(segattn_state *s, const segattn_queries *que
 static void merge_sequence(segattn_state *into, sga_sequence *a, const sga_sequence *b, const sga_merge *m) {
   const segattn_plan *plan = into->plan;
   for (int i = 0; i < m->n_copies; i++)
-    memcpy(a->slab[m->copy[i].right], b->slab[m->copy[i].left], sga_slab_bytes(plan, into->rows));
-  sga_slab_joins(plan, &a->slabs, 0, into->rows, m->join, m->n_joins);
-  for (size_t r = 0; r < into->rows; r++)
+    memcpy(a->slab[m->copy[i].right], b->slab[m->copy[i].left], sga_slab_bytes(plan, &a->slabs));
+  for (size_t tile = 0; tile < a->slabs.tiles; tile++)
+    sga_slab_joins(plan, &a->slabs, tile, m->join, m->n_joins);
+  for (size_t r = 0; r < a->slabs.tiles * SGA_TILE; r++)
     if (sga_number(plan, b->m, r) > sga_number(plan, a->m, r))
       memcpy((char *)a->m + r * plan->kernel->size, (const char *)b->m + r * plan->kernel->size, plan->kernel->size);
 }

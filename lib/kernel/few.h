@@ -368,7 +368,3 @@ static void divide(sga_rows rows, size_t n, size_t dim) {
       o[d] = x != x ? (num)NAN : x + 0;         /* + 0: no negative zero leaves */
     }
 }
-
-const sga_kernel SGA_PASTE(sga_few, NUM, SGA_ISA) = {
-  SGA_TEXT(NUM), SGA_TEXT(SGA_ISA), sizeof(num), absorb, join, clear, sink, divide
-};

@@ -14,6 +14,7 @@
 enum {
   SGA_BLOCK = 128,              /* keys of a block of the absolute grid */
   SGA_ROWS = 4,                 /* query rows that one kernel call serves: they share a KV head */
+  SGA_TILE = 32,                /* query rows that share a decoded block of keys; lanes of the kernel for many rows */
   SGA_PAD = 16                  /* decoded rows are padded with zeros to a multiple of this many numbers */
 };
 
@@ -52,14 +53,36 @@ typedef struct sga_piece {
   sga_counts *counts;
 } sga_piece;
 
-/* Accumulators of n rows, e and l side by side, o row by row of `dim` padded numbers.  */
+/* Keys of one block for a tile of rows that share them, a row a lane.  */
+typedef struct sga_lanes {
+  int keys, rows;               /* 1 .. SGA_BLOCK, 1 .. SGA_TILE; lanes past the rows hold anything */
+  size_t dim_k, dim_v;
+  const void *k, *v;            /* numbers, as in sga_piece */
+  size_t k_stride, v_stride;
+  const void *q;                /* numbers [dim_k][SGA_TILE] */
+  const uint32_t *live;         /* for each key the lanes that attend it */
+  bool all;                     /* every row attends every key */
+  const sga_score *score;
+  const void *bias;             /* numbers [key][SGA_TILE], or NULL */
+  const double *slope;          /* [SGA_TILE], as in sga_piece; NULL without slopes */
+  const int64_t *distance;      /* [SGA_TILE] */
+  void *e, *l, *o;              /* numbers [SGA_TILE], [SGA_TILE], [dim_v][SGA_TILE] */
+  void *m;                      /* numbers [SGA_TILE] */
+  void *scores;                 /* scratch: numbers [SGA_BLOCK][SGA_TILE], 64-byte aligned */
+  sga_counts *counts;
+} sga_lanes;
+
+/* Accumulators of n rows, e and l side by side; o row by row of `dim` padded numbers (few), or [dim][SGA_TILE] (many).  */
 typedef struct sga_rows { void *e, *l, *o; } sga_rows;
 
 typedef struct sga_kernel {
   const char *arithmetic, *isa;
   size_t size;                  /* bytes of a number */
-  void (*absorb)(const sga_piece *piece);                               /* rules 1 to 4 */
+  void (*absorb)(const sga_piece *piece);                               /* rules 1 to 4, few rows */
+  void (*absorb_lanes)(const sga_lanes *tile);                          /* the same, many rows */
   void (*join)(sga_rows left, sga_rows right, size_t n, size_t dim);    /* rule 5: left <- left + right */
+  void (*join_lanes)(sga_rows left, sga_rows right, size_t dim);        /* the same, SGA_TILE lanes */
+  void (*decode)(sga_stored stored, const void *from, void *to, size_t n);      /* n elements side by side to numbers */
   void (*clear)(sga_rows rows, size_t n, size_t dim);                   /* the empty accumulator */
   void (*sink)(sga_rows row, size_t dim, double t);                     /* rule 6: joins one key of value 0 to one row */
   void (*divide)(sga_rows rows, size_t n, size_t dim);                  /* rule 6: o <- o / l, NaN canonical, no -0 */

@@ -5,7 +5,7 @@
 
 #if NUM_BITS == 32
 
-enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 2, VALUE_VECS = 2 };
+enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 2, VALUE_VECS = 2, MANY_KEYS = 3, MANY_DIMS = 6, MANY_REST = 2 };
 typedef __m256 vec;
 typedef __m256 chains;
 
@@ -28,6 +28,12 @@ static inline vec vec_zero_below(vec a, vec k, vec limit) {
 static inline vec vec_pow2(vec k) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(k), _mm256_set1_epi32(127)), 23));
 }
+static inline vec vec_select(uint32_t lanes, vec a, vec b) {
+  const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  __m256i on = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32((int)lanes), bit), bit);
+  return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(on));
+}
+static inline vec vec_fma_lanes(uint32_t lanes, vec a, vec b, vec c) { return vec_select(lanes, vec_fma(a, b, c), c); }
 
 static inline chains chains_zero(void) { return _mm256_setzero_ps(); }
 static inline chains chains_query(const num *q) { return _mm256_loadu_ps(q); }
@@ -56,7 +62,7 @@ static inline void chains_sum4(const chains x[4], num *s) {
 
 #else
 
-enum { LANES = 4, CHAIN_KEYS = 1, SCORE_ROWS = 1, VALUE_VECS = 2 };
+enum { LANES = 4, CHAIN_KEYS = 1, SCORE_ROWS = 1, VALUE_VECS = 2, MANY_KEYS = 3, MANY_DIMS = 6, MANY_REST = 2 };
 typedef __m256d vec;
 typedef struct chains { __m256d low, high; } chains;
 
@@ -80,6 +86,12 @@ static inline vec vec_pow2(vec k) {             /* k + 1.5 2^52 has k in its low
   __m256i bits = _mm256_castpd_si256(_mm256_add_pd(k, _mm256_set1_pd(0x1.8p52)));
   return _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_add_epi64(bits, _mm256_set1_epi64x(1023)), 52));
 }
+static inline vec vec_select(uint32_t lanes, vec a, vec b) {
+  const __m256i bit = _mm256_setr_epi64x(1, 2, 4, 8);
+  __m256i on = _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x((long long)lanes), bit), bit);
+  return _mm256_blendv_pd(b, a, _mm256_castsi256_pd(on));
+}
+static inline vec vec_fma_lanes(uint32_t lanes, vec a, vec b, vec c) { return vec_select(lanes, vec_fma(a, b, c), c); }
 
 static inline chains chains_zero(void) { return (chains){ _mm256_setzero_pd(), _mm256_setzero_pd() }; }
 static inline chains chains_query(const num *q) { return (chains){ _mm256_loadu_pd(q), _mm256_loadu_pd(q + 4) }; }

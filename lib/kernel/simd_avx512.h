@@ -5,7 +5,7 @@
 
 #if NUM_BITS == 32
 
-enum { LANES = 16, CHAIN_KEYS = 2, SCORE_ROWS = 4, VALUE_VECS = 4 };
+enum { LANES = 16, CHAIN_KEYS = 2, SCORE_ROWS = 4, VALUE_VECS = 4, MANY_KEYS = 6, MANY_DIMS = 12, MANY_REST = 4 };
 typedef __m512 vec;
 typedef __m512 chains;
 
@@ -26,6 +26,8 @@ static inline vec vec_zero_below(vec a, vec k, vec limit) {
   return _mm512_mask_mov_ps(a, _mm512_cmp_ps_mask(k, limit, _CMP_LT_OQ), _mm512_setzero_ps());
 }
 static inline vec vec_pow2(vec k) { return _mm512_scalef_ps(_mm512_set1_ps(1), k); }
+static inline vec vec_select(uint32_t lanes, vec a, vec b) { return _mm512_mask_mov_ps(b, (__mmask16)lanes, a); }
+static inline vec vec_fma_lanes(uint32_t lanes, vec a, vec b, vec c) { return _mm512_mask3_fmadd_ps(a, b, c, (__mmask16)lanes); }
 
 static inline chains chains_zero(void) { return _mm512_setzero_ps(); }
 static inline chains chains_query(const num *q) {
@@ -63,7 +65,7 @@ static inline void chains_sum4(const chains x[4], num *s) {
 
 #else
 
-enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 4, VALUE_VECS = 4 };
+enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 4, VALUE_VECS = 4, MANY_KEYS = 6, MANY_DIMS = 12, MANY_REST = 4 };
 typedef __m512d vec;
 typedef __m512d chains;
 
@@ -84,6 +86,8 @@ static inline vec vec_zero_below(vec a, vec k, vec limit) {
   return _mm512_mask_mov_pd(a, _mm512_cmp_pd_mask(k, limit, _CMP_LT_OQ), _mm512_setzero_pd());
 }
 static inline vec vec_pow2(vec k) { return _mm512_scalef_pd(_mm512_set1_pd(1), k); }
+static inline vec vec_select(uint32_t lanes, vec a, vec b) { return _mm512_mask_mov_pd(b, (__mmask8)lanes, a); }
+static inline vec vec_fma_lanes(uint32_t lanes, vec a, vec b, vec c) { return _mm512_mask3_fmadd_pd(a, b, c, (__mmask8)lanes); }
 
 static inline chains chains_zero(void) { return _mm512_setzero_pd(); }
 static inline chains chains_query(const num *q) { return _mm512_loadu_pd(q); }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The kernel for arithmetic f64, compiled once per instruction set (SGA_ISA).  */
+/* The kernels for arithmetic f64, compiled once per instruction set (SGA_ISA).  */
 
 #include "number_f64.h"
 #include "simd.h"
 #include "few.h"
+#include "many.h"
