@@ -156,6 +156,8 @@ segattn_status segattn_attend(const segattn_plan *plan, const segattn_queries *q
   if (!memory)
     return sga_fail(error, SEGATTN_ENOMEM, "plan", "cannot have %zu bytes of scratch", bytes * (size_t)threads);
   segattn_events total = { 0 };
+  sga_environment outer;                /* libomp's serial regions drop the caller's exception flags */
+  sga_environment_set(&outer);
 #pragma omp parallel num_threads(threads)
   {
     worker w;
@@ -173,6 +175,7 @@ segattn_status segattn_attend(const segattn_plan *plan, const segattn_queries *q
     sga_events_add(&total, &w.counts, &w.events);
     sga_environment_restore(&environment);
   }
+  sga_environment_restore(&outer);
   free(memory);
   if (events)
     *events = total;

@@ -55,6 +55,8 @@ static void evaluate(segattn_state *s, const outputs *x) {
   size_t tiles = sga_tile_count(s->plan, &queries);
   int threads = tiles < (size_t)s->plan->threads ? (int)(tiles ? tiles : 1) : s->plan->threads;
   segattn_events rows = { 0 };
+  sga_environment outer;                /* libomp's serial regions drop the caller's exception flags */
+  sga_environment_set(&outer);
 #pragma omp parallel num_threads(threads)
   {
     segattn_events own = { 0 };
@@ -79,6 +81,7 @@ static void evaluate(segattn_state *s, const outputs *x) {
     sga_events_add(&rows, &(sga_counts){ 0 }, &own);
     sga_environment_restore(&environment);
   }
+  sga_environment_restore(&outer);
   s->events.overflow = rows.overflow;
   s->events.masked_rows = rows.masked_rows;
 }

@@ -185,6 +185,8 @@ segattn_status segattn_state_absorb(segattn_state *s, const segattn_queries *que
   }
   size_t tiles = segment->k.shape[SEGATTN_POS] ? sga_tile_count(s->plan, queries) : 0;
   int threads = tiles < (size_t)s->plan->threads ? (int)(tiles ? tiles : 1) : s->plan->threads;
+  sga_environment outer;                /* libomp's serial regions drop the caller's exception flags */
+  sga_environment_set(&outer);
 #pragma omp parallel num_threads(threads)
   {
     sga_counts counts = { 0 };
@@ -203,6 +205,7 @@ segattn_status segattn_state_absorb(segattn_state *s, const segattn_queries *que
     sga_events_add(&s->events, &counts, &(segattn_events){ 0 });
     sga_environment_restore(&environment);
   }
+  sga_environment_restore(&outer);
   for (size_t b = 0; b < s->batch; b++)
     foresee(&s->sequences[b].tree, segment, b);
   return SEGATTN_OK;
