@@ -109,9 +109,11 @@ typedef struct span {
   sga_keys live[SGA_TILE], any;
 } span;
 
+static uint64_t below(int j) { return j <= 0 ? 0 : j >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << j) - 1; }
+
 static void set_range(sga_keys *set, int first, int last) {
-  for (int j = first; j < last; j++)
-    set->word[j >> 6] |= (uint64_t)1 << (j & 63);
+  for (int w = 0; w < 2; w++)
+    set->word[w] |= below(last - 64 * w) & ~below(first - 64 * w);
 }
 
 static bool in(const sga_keys *set, int j) { return set->word[j >> 6] >> (j & 63) & 1; }
