@@ -3,7 +3,7 @@
 
 program_pages = \
   doc/segattn.1 doc/segattn-attend.1 doc/segattn-run.1 doc/segattn-reference.1 doc/segattn-judge.1 doc/segattn-report.1 \
-  doc/segattn-info.1
+  doc/segattn-bench.1 doc/segattn-info.1
 
 dist_man_MANS += lib/segattn.3
 EXTRA_DIST += $(program_pages) doc/completion/segattn doc/FORMAT

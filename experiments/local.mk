@@ -10,6 +10,8 @@ experiment_files = \
 experiment_data_files = \
   experiments/data/README experiments/data/references.h5 experiments/data/smollm2.h5
 provider_files = \
+  experiments/providers/bench_common.py experiments/providers/bench_ggml.py experiments/providers/bench_ort.py \
+  experiments/providers/bench_torch.py \
   experiments/providers/capture_common.py experiments/providers/capture_smollm2.py \
   experiments/providers/ggml_provider.py experiments/providers/pack_references.py \
   experiments/providers/provider_common.py experiments/providers/requirements.txt \

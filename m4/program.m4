@@ -21,6 +21,10 @@ AC_DEFUN([SEGATTN_PROGRAM_LIBRARIES], [
     AS_IF([test -n "$missing"], [AC_MSG_ERROR([the program needs, and this machine has not:$missing
   Install them (in brackets: Debian's package), or give --disable-program for the library alone.])])
     SEGATTN_DIMENSION_SCALES
+    # the bench opens a BLAS when it runs; before glibc 2.34 that needs a library of its own
+    segattn_save_LIBS=$LIBS
+    AC_SEARCH_LIBS([dlopen], [dl], [AS_CASE([$ac_cv_search_dlopen], [-l*], [AC_SUBST([DL_LIBS], [$ac_cv_search_dlopen])])])
+    LIBS=$segattn_save_LIBS
     PKG_CHECK_MODULES([MPFR], [mpfr], [have_MPFR=yes; AC_DEFINE([HAVE_MPFR], [1], [Tests compare with MPFR.])],
       [have_MPFR=no])
   ])

@@ -9,6 +9,7 @@ int command_run(int argc, char **argv);
 int command_reference(int argc, char **argv);
 int command_judge(int argc, char **argv);
 int command_report(int argc, char **argv);
+int command_bench(int argc, char **argv);
 int command_info(int argc, char **argv);
 
 #endif

@@ -19,6 +19,7 @@ static const struct command {
   { "reference", command_reference, "fill in references by PyTorch and ggml" },
   { "judge", command_judge, "verdicts against a certified bound" },
   { "report", command_report, "figures and tables of an experiment" },
+  { "bench", command_bench, "speed beside PyTorch, ONNX Runtime, ggml and a BLAS" },
   { "info", command_info, "version, instruction sets, libraries" },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -167,7 +167,7 @@ static int figures_write(const plotter *p, const report *r, const char *folder, 
 }
 
 /* The folder and those above it.  */
-static int make_folder(const char *folder) {
+int report_make_folder(const char *folder) {
   struct stat s;
   char *path = strdup(folder);
   if (path == NULL)
@@ -206,7 +206,7 @@ int report_write(const char *result_path, const char *folder, const char *format
   if (status == DONE)
     status = plotter_open(&p, folder);
   if (status == DONE)
-    status = make_folder(folder);
+    status = report_make_folder(folder);
   if (status == DONE)
     status = figures_write(p, &r, folder, formats, only != NULL ? only : experiment_list(&r));
   plotter_close(p);

@@ -101,6 +101,7 @@ void plotter_close(plotter *p);
 int plotter_draw(const plotter *p, const report *r, const figure *f, const group *g, int columns, const char *base,
                  const char *formats);
 bool plotter_format(const char *name, size_t n);        /* is it one of them? */
+int report_make_folder(const char *folder);             /* and those above it; it may be there already.  0 or FILES */
 char *path_join(const char *folder, const char *name);  /* the caller frees; NULL, with a message, when out of memory */
 
 #endif

@@ -22,14 +22,14 @@ private_libraries = libsga.la $(MPFR_LIBS)
 program_libraries = libprogram.la libsegattn.la $(MPFR_LIBS)
 
 library_tests = \
-  tests/right-promise tests/right-edges tests/right-extremes tests/right-formats tests/robust-api \
+  tests/right-promise tests/right-edges tests/right-extremes tests/right-formats tests/right-merge tests/robust-api \
   tests/robust-environment
 exact_tests = tests/accurate-elementary tests/accurate-bound tests/accurate-oracle
 program_tests = \
   tests/accurate-doubledouble tests/right-inputs tests/right-measure tests/right-npy tests/right-oracle \
   tests/right-random tests/right-references tests/robust-references
 script_tests = \
-  tests/right-report.sh tests/right-store.sh tests/robust-config.sh tests/robust-files.sh tests/robust-program.sh
+  tests/right-bench.sh tests/right-report.sh tests/right-store.sh tests/robust-config.sh tests/robust-files.sh tests/robust-program.sh
 library_scripts = tests/robust-symbols.sh
 
 draw_sources = tests/draw.c tests/draw_values.c

@@ -43,6 +43,7 @@ class Ggml:
             raise ModuleNotFoundError("No module named 'libggml' (PyPI: libggml-python)")
         folder = pathlib.Path(spec.submodule_search_locations[0]) / "lib64"
         base, cpu = (ctypes.CDLL(str(folder / f"libggml-{part}.so")) for part in ("base", "cpu"))
+        self.libraries = base, cpu
         pointer, integer, real = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
         bind = self.bind
         self.init = bind(base.ggml_init, pointer, InitParams)

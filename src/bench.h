@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of `bench` share.
+
+   A case is a shape, a contest what is timed interleaved: one case by all contestants, or some cases by segattn alone.  Every
+   contestant, segattn too, is a child process that is pinned and fed alike (bench_peer.c) and times its own calls.  */
+
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <segattn.h>
+
+/* ---- what is timed ---- */
+
+enum bench_work { BENCH_ATTEND, BENCH_ABSORB, BENCH_MERGE, BENCH_FINALISE, BENCH_WORKS };
+extern const char *const bench_work_name[BENCH_WORKS];
+
+typedef struct bench_case {
+  const char *suite;            /* "decode" */
+  char label[48];               /* "decode-32768": what a row is called */
+  enum bench_work work;
+  segattn_format format;        /* of q, k and v */
+  bool token_major;             /* K and V lie [key][head][dim], else [head][key][dim]; q is always head-major */
+  bool causal;                  /* query i stands at position keys - queries + i */
+  bool capture;                 /* of real inputs, which have this shape; else random normal */
+  size_t q_heads, kv_heads, dim, queries, keys, segments;
+} bench_case;
+
+enum { CONTEST_CASES = 4 };
+typedef struct contest {
+  bench_case cases[CONTEST_CASES];
+  size_t n_cases;
+  bool peers;                   /* others than segattn can do it */
+} contest;
+
+const char *bench_suite_name(size_t i);         /* NULL past the last */
+/* The contests of a suite (all suites for NULL), allocated; quick: few and small ones.  NULL: out of memory, with a message.  */
+contest *bench_contests(size_t *n, const char *suite, bool quick);
+double bench_flops(const bench_case *c);        /* 4 dim for each pair of query and key that see each other */
+double bench_kv_bytes(const bench_case *c);
+double bench_bytes(const bench_case *c);        /* q, k, v, and the output as f32 */
+
+/* ---- inputs: files q, k, v in a scratch folder, raw elements in memory order, each repeated to fill its tensor ---- */
+
+typedef struct bench_inputs bench_inputs;
+bench_inputs *bench_inputs_alloc(void);         /* makes the folder; NULL with a message */
+void bench_inputs_free(bench_inputs *in);       /* and removes it; NULL is allowed */
+const char *bench_folder(const bench_inputs *in);
+int bench_inputs_write(bench_inputs *in, const bench_case *c);  /* 0, USAGE or FILES */
+/* rms(out - exact) / rms(exact) over rows spread over heads and queries, exact from the oracle; for the case last written.
+   bench_exact prepares it; out is FOLDER/out, f32 [q_heads][queries][dim]; NaN where it cannot be read.  */
+int bench_exact(bench_inputs *in);
+double bench_relative_rms(const bench_inputs *in);
+/* n bytes filled with those of FOLDER/name, repeated; on huge pages where it can; NULL when it cannot be had.  */
+void *bench_tensor(const char *folder, const char *name, size_t n);
+
+/* ---- the limits of the machine ---- */
+
+enum { MOST_ISAS = 4 };
+enum { READ_L2, READ_L3, READ_MEMORY, READS };
+extern const char *const bench_read_name[READS];
+typedef struct bench_limits {
+  const char *isa[MOST_ISAS];   /* as segattn_isa_name; NULL past the last, the best one last */
+  double gflops[MOST_ISAS];     /* f32 FMA peak of all threads together; NaN where the ISA has no fused operation */
+  size_t bytes[READS];          /* what was read over and over by each thread */
+  double gbytes[READS];         /* a second, all threads together */
+} bench_limits;
+/* Keeps the best of what it finds and what *l holds: call it with zeros first.  */
+int bench_limits_measure(bench_limits *l, int threads);
+double bench_peak(const bench_limits *l, const char *isa);      /* of the best ISA for a name that is none of ours */
+
+/* bench_peak.c: `rounds` rounds of independent FMAs, which returns the operations (2 for an FMA; 0: the ISA has none), and a pass
+   of loads over n bytes.  */
+typedef struct bench_loop {
+  const char *isa;
+  double (*fma)(size_t rounds);
+  void (*read)(const void *data, size_t n);
+} bench_loop;
+const bench_loop *bench_loop_at(size_t i);      /* those that the machine can run, best last; NULL past the end */
+
+/* ---- contestants ---- */
+
+typedef struct bench_peer {
+  const char *name;             /* "torch-flash"; --peers torch takes all torch-* */
+  const char *program;          /* in experiments/providers/; NULL: this program */
+  const char *variant;          /* its first argument */
+  const char *install;          /* what to install when it is missing */
+} bench_peer;
+const bench_peer *bench_peer_at(size_t i);      /* segattn first; NULL past the end */
+
+typedef struct bench_child bench_child;
+/* NULL: out of memory, with a message.  A contestant that does not start is there all the same, as missing.  */
+bench_child *bench_child_alloc(const bench_peer *peer, int threads);
+void bench_child_free(bench_child *child);      /* ends it; NULL is allowed */
+const char *bench_child_missing(const bench_child *child);      /* why it is missing, or NULL */
+const char *bench_child_version(const bench_child *child), *bench_child_isa(const bench_child *child);
+/* What the contestant said no to, or NULL when it is ready.  The text lives until the next call.  */
+const char *bench_child_case(bench_child *child, const bench_case *c, const char *folder);
+/* Runs n times; seconds of each are added to times; false when it failed (then it is missing).  */
+bool bench_child_run(bench_child *child, size_t n, double *times);
+bool bench_child_out(bench_child *child);       /* writes FOLDER/out */
+void bench_child_done(bench_child *child);      /* frees what the case held */
+/* Environment variables that are withheld from all contestants, and what is set for all: "A=1 B=2"; the caller frees.  */
+char *bench_withheld(void);
+char *bench_given(int threads);
+int bench_pin(int threads);                     /* this process, and so its children, to that many CPUs; 0 or USAGE */
+
+/* ---- the child's side, for the contestants written in C (bench_serve.c) ---- */
+
+typedef struct bench_job {
+  bench_case c;
+  int threads;
+  void *q, *k, *v;
+  float *out;                   /* [q_heads][queries][dim] */
+  void *mine;                   /* the contestant's own */
+  char reason[200];             /* why not */
+} bench_job;
+
+typedef struct bench_contestant {
+  const char *name;
+  bool (*hello)(char *version, char *isa, size_t size, int threads);    /* false: missing; version says why */
+  bool (*prepare)(bench_job *job);      /* false: reason says why */
+  double (*run)(bench_job *job);        /* the seconds of one call */
+  void (*output)(bench_job *job);       /* makes sure that out is what one call on the inputs gives; may be NULL */
+  void (*release)(bench_job *job);
+} bench_contestant;
+extern const bench_contestant bench_segattn, bench_blas;
+
+int bench_serve(const char *name, int threads); /* until the end of standard input */
+double bench_clock(void);                       /* seconds */
+
+/* ---- results ---- */
+
+typedef struct bench_row {
+  const bench_case *c;
+  const char *peer;
+  char *version, *isa;
+  char *reason;                 /* why there are no numbers, else NULL */
+  double *times;
+  size_t n, room, rounds, improved;     /* runs; rounds, and the one that last improved the minimum */
+  double minimum, spent;
+  double median, gflops, kv_gbytes, share_fma, share_read, ratio, relative_rms;
+  size_t contest;               /* rows of one contest were timed interleaved; ratio is to its first one */
+} bench_row;
+
+typedef struct bench_result {
+  int threads;
+  char *withheld, *given;
+  const contest *contests;
+  const char *isa;              /* segattn's */
+  bench_limits limits;
+  bench_row *rows;
+  size_t n_rows;
+  struct bench_missing { const char *peer, *reason, *install; } *missing;
+  size_t n_missing;
+} bench_result;
+
+typedef struct bench_options {
+  const char *suite, *peers, *folder, *formats;
+  int threads;
+  double limit;                 /* seconds for each contestant and case */
+  bool quick, json;
+} bench_options;
+
+bool bench_stopped(void);         /* by Ctrl-C */
+/* Times one contest: children[i] does case i % n_cases.  Appends nothing; fills rows[0 .. n).  */
+void bench_contest(bench_row *rows, bench_child *const *children, size_t n, const bench_options *o);
+void bench_table(const bench_result *r);
+void bench_json(const bench_result *r);
+int bench_figure_check(const char *folder, const char *formats);        /* before the work: can it be drawn?  Makes the folder.  */
+int bench_figure(const bench_result *r, const char *folder, const char *formats);
+/* Is it the limit of the memory level that the K and V of the case fit in: READ_L2 ...  */
+int bench_level(const bench_limits *l, const bench_case *c);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Timing one contest: contestants by turns, round after round, until no minimum falls any more.
+
+   A turn is a burst of calls of about 20 ms, so that what a contestant needs is in its caches, and what disturbs the machine
+   for a moment meets all alike.  A contestant is done when its minimum has not fallen by 1 % in 4 rounds, or when its limit of
+   time is spent.  Noise only adds time: the minimum is the figure that two runs agree on; the median says what is usual.  */
+
+#include "bench.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { ROUNDS = 5, STABLE = 4, MOST_CALLS = 200 };
+static const double fall = 0.01, burst = 0.02 /* s */;
+
+static bool done(const bench_row *r, double limit) {
+  bool stable = r->rounds >= ROUNDS && r->rounds - r->improved >= STABLE;
+  return r->reason || stable || r->spent > limit;
+}
+
+/* Contestants with threads of their own may keep them spinning for a while after a call: not into another's turn.  */
+static void pause_after(int threads) {
+  if (threads > 1)
+    nanosleep(&(struct timespec){ .tv_nsec = 30000000 }, NULL);
+}
+
+static void failed(bench_row *r, const char *reason) {
+  free(r->reason);
+  r->reason = strdup(reason ? reason : "it failed");
+}
+
+static void turn(bench_row *r, bench_child *child, double limit) {
+  double times[MOST_CALLS], shortest = INFINITY, wanted = fmin(burst, limit) / r->minimum;
+  size_t n = r->n == 0 ? 1 : wanted < 1 ? 1 : wanted > MOST_CALLS ? MOST_CALLS : (size_t)wanted;
+  double *more = realloc(r->times, (r->n + n) * sizeof *more);
+  if (more)
+    r->times = more;
+  if (!more || !bench_child_run(child, n, times)) {
+    failed(r, more ? bench_child_missing(child) : "out of memory");
+    return;
+  }
+  for (size_t i = 0; i < n; i++) {
+    r->times[r->n++] = times[i];
+    r->spent += times[i];
+    shortest = fmin(shortest, times[i]);
+  }
+  r->rounds++;
+  if (shortest < (1 - fall) * r->minimum)
+    r->improved = r->rounds;
+  r->minimum = fmin(r->minimum, shortest);
+}
+
+static int compare(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static void summarise(bench_row *r) {
+  if (r->reason || r->n == 0)
+    return;
+  qsort(r->times, r->n, sizeof *r->times, compare);
+  r->median = (r->times[(r->n - 1) / 2] + r->times[r->n / 2]) / 2;
+}
+
+void bench_contest(bench_row *rows, bench_child *const *children, size_t n, const bench_options *o) {
+  for (bool going = true; going && !bench_stopped();) {
+    going = false;
+    for (size_t i = 0; i < n; i++)
+      if (!bench_stopped() && !done(&rows[i], o->limit)) {
+        turn(&rows[i], children[i], o->limit);
+        pause_after(o->threads);
+        going = true;
+      }
+  }
+  for (size_t i = 0; i < n; i++)
+    summarise(&rows[i]);
+}

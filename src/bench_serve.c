@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The child's side of the bench (bench_peer.c says how they talk), for the contestants written in C.  */
+
+#include "bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "file.h"
+#include "message.h"
+#include "report_data.h"
+
+static const bench_contestant *const contestants[] = { &bench_segattn, &bench_blas };
+
+static bool parse_case(bench_case *c, char *folder, size_t size, const char *line) {
+  char work[16], format[16], layout[16];
+  int causal, at = 0;
+  *c = (bench_case){ .suite = "" };
+  if (sscanf(line, "case %15s %15s %15s %d %zu %zu %zu %zu %zu %zu %n", work, format, layout, &causal, &c->q_heads, &c->kv_heads,
+             &c->dim, &c->queries, &c->keys, &c->segments, &at) != 10 || !at)
+    return false;
+  while (c->work < BENCH_WORKS && strcmp(work, bench_work_name[c->work]))
+    c->work++;
+  c->causal = causal;
+  c->token_major = !strcmp(layout, "token");
+  snprintf(folder, size, "%.*s", (int)strcspn(line + at, "\n"), line + at);
+  return c->work < BENCH_WORKS && !segattn_format_find(&c->format, format, NULL) && c->kv_heads && c->segments;
+}
+
+static void job_free(bench_job *job, const bench_contestant *who) {
+  if (job->mine)
+    who->release(job);
+  free(job->q);
+  free(job->k);
+  free(job->v);
+  free(job->out);
+  *job = (bench_job){ .threads = job->threads };
+}
+
+static bool job_prepare(bench_job *job, const bench_contestant *who, const char *line, char *folder, size_t size) {
+  job_free(job, who);
+  if (!parse_case(&job->c, folder, size, line)) {
+    snprintf(job->reason, sizeof job->reason, "the case could not be understood");
+    return false;
+  }
+  const bench_case *c = &job->c;
+  job->q = bench_tensor(folder, "q", segattn_format_bytes(c->format, c->q_heads * c->queries * c->dim));
+  job->k = bench_tensor(folder, "k", segattn_format_bytes(c->format, c->kv_heads * c->keys * c->dim));
+  job->v = bench_tensor(folder, "v", segattn_format_bytes(c->format, c->kv_heads * c->keys * c->dim));
+  job->out = calloc(c->q_heads * c->queries * c->dim, sizeof *job->out);
+  if (!job->q || !job->k || !job->v || !job->out) {
+    snprintf(job->reason, sizeof job->reason, "out of memory");
+    return false;
+  }
+  return who->prepare(job);
+}
+
+static bool job_write(bench_job *job, const bench_contestant *who, const char *folder) {
+  char *path = path_join(folder, "out");
+  if (who->output)
+    who->output(job);
+  bool written = path && !file_write(path, job->out, job->c.q_heads * job->c.queries * job->c.dim * sizeof *job->out);
+  free(path);
+  return written;
+}
+
+static void answer(bench_job *job, const bench_contestant *who, const char *line) {
+  static char folder[4096];
+  size_t n = 0;
+  if (!strncmp(line, "case ", 5)) {
+    bool ready = job_prepare(job, who, line, folder, sizeof folder);
+    printf(ready ? "ready\n" : "no\t%s\n", job->reason);
+  } else if (!job->mine) {
+    puts(strncmp(line, "free", 4) ? "no\tthere is no case" : "ready");
+  } else if (sscanf(line, "run %zu", &n) == 1) {
+    fputs("times\t", stdout);
+    while (n--)
+      printf("%.9e ", who->run(job));
+    putchar('\n');
+  } else if (!strncmp(line, "out", 3)) {
+    puts(job_write(job, who, folder) ? "ready" : "no\tthe output could not be written");
+  } else {
+    job_free(job, who);
+    puts("ready");
+  }
+  fflush(stdout);
+}
+
+int bench_serve(const char *name, int threads) {
+  const bench_contestant *who = NULL;
+  char version[128] = "", isa[256] = "", *line = NULL;
+  size_t room = 0;
+  bench_job job = { .threads = threads };
+  for (size_t i = 0; i < sizeof contestants / sizeof *contestants; i++)
+    if (!strcmp(contestants[i]->name, name))
+      who = contestants[i];
+  if (!who)
+    return fail(USAGE, "--serve %s: there is no such contestant", name);
+  bool there = who->hello(version, isa, sizeof version, threads);
+  printf(there ? "hello\t%s\t%s\n" : "missing\t%s\n", version, isa);
+  fflush(stdout);
+  while (there && getline(&line, &room, stdin) > 0)
+    answer(&job, who, line);
+  job_free(&job, who);
+  free(line);
+  return DONE;
+}

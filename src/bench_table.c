@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What `bench` says: a table for a terminal, JSON for a program.  */
+
+#include "bench.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "about.h"
+#include "json.h"
+#include "message.h"
+
+/* ---- the table ---- */
+
+static void heads(const bench_result *r) {
+  printf("limits of this machine, %d thread%s:", r->threads, r->threads > 1 ? "s" : "");
+  for (size_t i = 0; i < MOST_ISAS && r->limits.isa[i]; i++)
+    if (isfinite(r->limits.gflops[i]))
+      printf("  FMA %s %.1f GFLOP/s", r->limits.isa[i], r->limits.gflops[i]);
+  for (size_t i = 0; i < READS; i++)
+    printf("  %s %.1f GB/s", bench_read_name[i], r->limits.gbytes[i]);
+  printf("\nset for all: %s\nwithheld from all: %s\n", r->given, *r->withheld ? r->withheld : "(nothing was set)");
+  for (size_t i = 0; i < r->n_rows; i++) {
+    bool said = false;
+    for (size_t j = 0; j < i && !said; j++)
+      said = !strcmp(r->rows[j].peer, r->rows[i].peer);
+    if (!said)
+      printf("%s%-14s%s %s  [%s]\n", colour_out(BOLD), r->rows[i].peer, colour_out(PLAIN), r->rows[i].version, r->rows[i].isa);
+  }
+  for (size_t i = 0; i < r->n_missing; i++)
+    printf("%s%-14s missing%s: %s (%s)\n", colour_out(YELLOW), r->missing[i].peer, colour_out(PLAIN), r->missing[i].reason,
+           r->missing[i].install);
+}
+
+/* "1.234 ms": four digits.  */
+static void print_time(double seconds) {
+  static const struct { double unit; const char *name; } units[] = { { 1, "s " }, { 1e-3, "ms" }, { 1e-6, "us" } };
+  size_t i = seconds >= 1 ? 0 : seconds >= 1e-3 ? 1 : 2;
+  double x = seconds / units[i].unit;
+  printf(" %8.*f %s", x < 10 ? 3 : x < 100 ? 2 : 1, x, units[i].name);
+}
+
+static void print_number(const char *format, double x, int width) {
+  if (isfinite(x))
+    printf(format, width, x);
+  else
+    printf(" %*s", width, "-");
+}
+
+static void print_contest(const bench_row *row) {
+  const bench_case *c = row->c;
+  printf("\n%s%s%s  %s, heads %zu/%zu, dim %zu, %zu quer%s x %zu keys%s%s\n", colour_out(BOLD), c->label, colour_out(PLAIN),
+         segattn_format_name(c->format), c->q_heads, c->kv_heads, c->dim, c->queries, c->queries == 1 ? "y" : "ies", c->keys,
+         c->causal ? ", causal" : "", c->token_major ? ", token-major" : "");
+  printf("%s%-20s %11s %11s %8s %7s %6s %6s %8s %9s%s\n", colour_out(DIM), "", "minimum", "median", "GFLOP/s", "KV GB/s", "FMA %",
+         "read %", "time x", "rel. rms", colour_out(PLAIN));
+}
+
+static void print_row(const bench_row *row, const bench_row *first) {
+  bool other = row->c != first->c;      /* several cases by segattn */
+  printf("%-20s", other ? strchr(row->c->label, '-') + 1 : row->peer);
+  if (row->reason) {
+    printf("  %s%.100s%s\n", colour_out(DIM), row->reason, colour_out(PLAIN));
+    return;
+  }
+  print_time(row->minimum);
+  print_time(row->median);
+  print_number(" %*.1f", row->gflops, 8);
+  print_number(" %*.2f", row->kv_gbytes, 7);
+  print_number(" %*.1f", 100 * row->share_fma, 6);
+  print_number(" %*.1f", 100 * row->share_read, 6);
+  print_number(" %*.3f", row->ratio, 8);
+  print_number(" %*.1e", row->relative_rms, 9);
+  putchar('\n');
+}
+
+void bench_table(const bench_result *r) {
+  const bench_row *first = NULL;
+  heads(r);
+  for (size_t i = 0; i < r->n_rows; i++) {
+    if (!first || first->contest != r->rows[i].contest)
+      print_contest(first = &r->rows[i]);
+    print_row(&r->rows[i], first);
+  }
+  puts("\nFMA %: of the FMA peak (segattn: of the instruction set that it runs on).  read %: of the read bandwidth of the memory\n"
+       "level that K and V fit in.  time x: minimum over that of the first line.  rel. rms: error against the exact result, on 8 rows.");
+}
+
+/* ---- JSON ---- */
+
+static void member_text(const char *name, const char *value) {
+  json_text(stdout, name);
+  putchar(':');
+  json_text(stdout, value);
+}
+
+static void machine(const bench_result *r) {
+  size_t n = 0;
+  attribute *a = about(&n, r->isa, r->threads);
+  fputs("{\"machine\":{", stdout);
+  for (size_t i = 0; a && i < n; i++) {
+    member_text(a[i].name, a[i].value);
+    putchar(',');
+    free(a[i].value);
+  }
+  free(a);
+  member_text("environment_set", r->given);
+  putchar(',');
+  member_text("environment_withheld", r->withheld);
+  fputs(",\"fma_gflops\":{", stdout);
+  for (size_t i = 0; i < MOST_ISAS && r->limits.isa[i]; i++) {
+    fputs(i ? "," : "", stdout);
+    json_member(stdout, r->limits.isa[i], r->limits.gflops[i]);
+  }
+  fputs("},\"read_gbytes_per_s\":{", stdout);
+  for (size_t i = 0; i < READS; i++) {
+    fputs(i ? "," : "", stdout);
+    json_member(stdout, bench_read_name[i], r->limits.gbytes[i]);
+  }
+  fputs("}},\"missing\":[", stdout);
+  for (size_t i = 0; i < r->n_missing; i++) {
+    fputs(i ? ",{" : "{", stdout);
+    member_text("peer", r->missing[i].peer);
+    putchar(',');
+    member_text("reason", r->missing[i].reason);
+    putchar(',');
+    member_text("install", r->missing[i].install);
+    putchar('}');
+  }
+}
+
+static void row_case(const bench_row *row) {
+  const bench_case *c = row->c;
+  member_text("suite", c->label);
+  putchar(',');
+  member_text("work", bench_work_name[c->work]);
+  putchar(',');
+  member_text("peer", row->peer);
+  putchar(',');
+  member_text("version", row->version);
+  putchar(',');
+  member_text("isa", row->isa);
+  putchar(',');
+  member_text("format", segattn_format_name(c->format));
+  putchar(',');
+  member_text("layout", c->token_major ? "token-major" : "head-major");
+  printf(",\"causal\":%s,\"q_heads\":%zu,\"kv_heads\":%zu,\"dim\":%zu,\"queries\":%zu,\"keys\":%zu,\"segments\":%zu",
+         c->causal ? "true" : "false", c->q_heads, c->kv_heads, c->dim, c->queries, c->keys, c->segments);
+}
+
+void bench_json(const bench_result *r) {
+  machine(r);
+  for (size_t pass = 0; pass < 2; pass++) {     /* those with numbers, then those without */
+    bool first = true;
+    fputs(pass ? "],\"skipped\":[" : "],\"rows\":[", stdout);
+    for (size_t i = 0; i < r->n_rows; i++) {
+      const bench_row *row = &r->rows[i];
+      if (!row->reason == (pass == 1))
+        continue;
+      fputs(first ? "\n{" : ",\n{", stdout);
+      first = false;
+      row_case(row);
+      printf(",\"threads\":%d,", r->threads);
+      if (row->reason)
+        member_text("reason", row->reason);
+      else {
+        const struct { const char *name; double x; } numbers[] = {
+          { "seconds_min", row->minimum }, { "seconds_median", row->median }, { "calls", (double)row->n }, { "gflops", row->gflops },
+          { "kv_gbytes_per_s", row->kv_gbytes }, { "share_fma", row->share_fma }, { "share_read", row->share_read },
+          { "time_ratio", row->ratio }, { "relative_rms", row->relative_rms }
+        };
+        for (size_t j = 0; j < sizeof numbers / sizeof *numbers; j++) {
+          fputs(j ? "," : "", stdout);
+          json_member(stdout, numbers[j].name, numbers[j].x);
+        }
+        putchar(',');
+        member_text("read_from", bench_read_name[bench_level(&r->limits, row->c)]);
+      }
+      putchar('}');
+    }
+  }
+  puts("]}");
+}
