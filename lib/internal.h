@@ -159,9 +159,10 @@ typedef struct sga_tile {
   void *m;                      /* numbers: the largest t of each row of the tile */
   sga_counts *counts;
   sga_scratch *scratch;
+  int64_t position[SGA_TILE], lowest, highest;  /* of its queries */
 } sga_tile;
 
-void sga_tile_begin(const sga_tile *t);                 /* decodes the queries */
+void sga_tile_begin(sga_tile *t);                       /* their positions; decodes the queries */
 void sga_tile_absorb(const sga_tile *t, const segattn_segment *segment);
 /* The head and the query of row i of the tile.  */
 size_t sga_tile_head(const sga_tile *t, size_t i);

@@ -85,18 +85,28 @@ static void decode(const segattn_plan *plan, const segattn_tensor *t, const char
 }
 
 /* Rows of queries, or [dim][SGA_TILE] where rows lie across lanes.  */
-void sga_tile_begin(const sga_tile *t) {
+static void decode_queries(const sga_tile *t) {
   const segattn_plan *plan = t->plan;
   const segattn_tensor *q = &t->queries->q;
-  size_t size = plan->kernel->size;
   if (t->slabs->many)
-    memset(t->scratch->q, 0, SGA_TILE * plan->pad_k * size);
+    memset(t->scratch->q, 0, SGA_TILE * plan->pad_k * plan->kernel->size);
   for (size_t i = 0; i < t->n; i++) {
-    char *row = t->slabs->many ? t->scratch->weights : number_at(plan, t->scratch->q, i * plan->pad_k);
+    void *row = t->slabs->many ? t->scratch->weights : number_at(plan, t->scratch->q, i * plan->pad_k);
     decode(plan, q, sga_at(q, t->batch, sga_tile_head(t, i), sga_tile_query(t, i)), row, plan->problem.dim_k, plan->pad_k);
-    for (size_t d = 0; t->slabs->many && d < plan->problem.dim_k; d++)
-      memcpy(number_at(plan, t->scratch->q, d * SGA_TILE + i), row + d * size, size);
+    if (t->slabs->many)
+      plan->kernel->lane_set(t->scratch->q, i, row, plan->problem.dim_k);
   }
+}
+
+void sga_tile_begin(sga_tile *t) {
+  t->lowest = INT64_MAX;
+  t->highest = INT64_MIN;
+  for (size_t i = 0; i < t->n; i++) {
+    int64_t position = t->position[i] = sga_query_position(t->queries, t->batch, sga_tile_query(t, i));
+    t->lowest = position < t->lowest ? position : t->lowest;
+    t->highest = position > t->highest ? position : t->highest;
+  }
+  decode_queries(t);
 }
 
 /* ---- who attends what ---- */
@@ -106,36 +116,46 @@ typedef struct span {
   const segattn_segment *segment;
   size_t from;
   int keys;
+  bool whole;                   /* every row attends every key: no mask, and position leaves them all */
   sga_keys live[SGA_TILE], any;
 } span;
 
 static uint64_t below(int j) { return j <= 0 ? 0 : j >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << j) - 1; }
 
-static void set_range(sga_keys *set, int first, int last) {
-  for (int w = 0; w < 2; w++)
-    set->word[w] |= below(last - 64 * w) & ~below(first - 64 * w);
+static sga_keys keys_from(int first, int last) {        /* [first, last) */
+  return (sga_keys){ { below(last) & ~below(first), below(last - 64) & ~below(first - 64) } };
 }
 
 static bool in(const sga_keys *set, int j) { return set->word[j >> 6] >> (j & 63) & 1; }
+
+/* Do the first and the last query attend all keys of the span?  Then so do those between them.  */
+static bool reach_all(const sga_tile *t, const span *s, int64_t start) {
+  const segattn_problem *p = &t->plan->problem;
+  size_t first[2], last[2];
+  if (!p->causal && !p->window)
+    return true;
+  sga_reach(p, t->lowest, start, (size_t)s->keys, &first[0], &last[0]);
+  sga_reach(p, t->highest, start, (size_t)s->keys, &first[1], &last[1]);
+  return !first[0] && !first[1] && last[0] == (size_t)s->keys && last[1] == (size_t)s->keys;
+}
 
 /* Narrows the span to the keys that causality and window leave to some row; false when there are none.  */
 static bool reach(const sga_tile *t, span *s) {
   size_t first[SGA_TILE], last[SGA_TILE], low = SIZE_MAX, high = 0;
   int64_t start = sga_segment_start(s->segment, t->batch) + (int64_t)s->from;
+  if ((s->whole = reach_all(t, s, start)))
+    return true;
   for (size_t i = 0; i < t->n; i++) {
-    int64_t position = sga_query_position(t->queries, t->batch, sga_tile_query(t, i));
-    sga_reach(&t->plan->problem, position, start, (size_t)s->keys, &first[i], &last[i]);
+    sga_reach(&t->plan->problem, t->position[i], start, (size_t)s->keys, &first[i], &last[i]);
     if (first[i] < last[i]) {
       low = first[i] < low ? first[i] : low;
       high = last[i] > high ? last[i] : high;
     }
   }
-  memset(s->live, 0, sizeof s->live);
   if (low >= high)
     return false;
   for (size_t i = 0; i < t->n; i++)
-    if (first[i] < last[i])
-      set_range(&s->live[i], (int)(first[i] - low), (int)(last[i] - low));
+    s->live[i] = first[i] < last[i] ? keys_from((int)(first[i] - low), (int)(last[i] - low)) : (sga_keys){ { 0, 0 } };
   s->from += low;
   s->keys = (int)(high - low);
   return true;
@@ -166,6 +186,12 @@ static void mask_row(const sga_tile *t, span *s, size_t i) {
 static bool attended(const sga_tile *t, span *s) {
   if (!reach(t, s))
     return false;
+  s->any = keys_from(0, s->keys);
+  for (size_t i = 0; s->whole && i < t->n; i++)
+    s->live[i] = s->any;
+  if (s->whole && !s->segment->mask.data)
+    return true;
+  s->whole = false;
   s->any = (sga_keys){ { 0, 0 } };
   for (size_t i = 0; i < t->n; i++) {
     if (s->segment->mask.data)
@@ -194,11 +220,14 @@ static bool ready(const sga_tile *t, const span *s, const segattn_tensor *x, siz
 }
 
 static const void *elements(const sga_tile *t, const span *s, const segattn_tensor *x, void *scratch, size_t pad, size_t *stride,
-                            sga_stored *stored) {
+                            size_t *ahead, sga_stored *stored) {
   const segattn_plan *plan = t->plan;
   const char *at = sga_at(x, t->batch, t->kv_head, s->from);
+  *ahead = 0;
   if (ready(t, s, x, pad, at, stored)) {
     *stride = (size_t)x->stride[SEGATTN_POS] / segattn_format_bytes(x->format, 1);
+    if (s->from + SGA_BLOCK < x->shape[SEGATTN_POS])
+      *ahead = SGA_BLOCK * (size_t)x->stride[SEGATTN_POS];
     return at;
   }
   *stride = pad;
@@ -221,8 +250,7 @@ static double slope_of(const sga_tile *t, size_t i) {
 }
 
 static int64_t distance_of(const sga_tile *t, const span *s, size_t i) {
-  return sga_segment_start(s->segment, t->batch) + (int64_t)s->from -
-         sga_query_position(t->queries, t->batch, sga_tile_query(t, i));
+  return sga_segment_start(s->segment, t->batch) + (int64_t)s->from - t->position[i];
 }
 
 static void piece_row(const sga_tile *t, const span *s, sga_piece *p, sga_rows tile, int r, size_t i) {
@@ -252,8 +280,8 @@ static void absorb_few(const sga_tile *t, const span *s) {
   sga_rows tile = sga_slab_tile(plan, t->slabs, t->tree->slab, t->tile);
   sga_piece p = { .dim_k = plan->pad_k, .dim_v = plan->pad_v, .score = &plan->score, .weights = t->scratch->weights,
                   .counts = t->counts };
-  p.k = elements(t, s, &s->segment->k, t->scratch->k, plan->pad_k, &p.k_stride, &p.k_stored);
-  p.v = elements(t, s, &s->segment->v, t->scratch->v, plan->pad_v, &p.v_stride, &p.v_stored);
+  p.k = elements(t, s, &s->segment->k, t->scratch->k, plan->pad_k, &p.k_stride, &p.k_ahead, &p.k_stored);
+  p.v = elements(t, s, &s->segment->v, t->scratch->v, plan->pad_v, &p.v_stride, &p.v_ahead, &p.v_stored);
   for (size_t i = 0; i < t->n; i += SGA_ROWS) {
     p.rows = (int)(t->n - i < SGA_ROWS ? t->n - i : SGA_ROWS);
     p.keys = 0;
@@ -266,19 +294,20 @@ static void absorb_few(const sga_tile *t, const span *s) {
   }
 }
 
-/* For each key the lanes that attend it; true when all rows attend all keys (then `lanes` is not filled in).  */
-static bool transpose(const sga_tile *t, const span *s, uint32_t lanes[SGA_BLOCK]) {
-  sga_keys all = s->any;
-  for (size_t i = 0; i < t->n; i++)
-    for (int w = 0; w < 2; w++)
-      all.word[w] &= s->live[i].word[w];
-  if (__builtin_popcountll(all.word[0]) + __builtin_popcountll(all.word[1]) == s->keys)
-    return true;
+/* For each key the lanes that attend it: a bit changes where a row begins or ends to attend keys.  */
+static void transpose(const sga_tile *t, const span *s, uint32_t lanes[SGA_BLOCK]) {
   memset(lanes, 0, SGA_BLOCK * sizeof *lanes);
-  for (size_t i = 0; i < t->n; i++)
-    for (int j = 0; j < s->keys; j++)
-      lanes[j] |= (uint32_t)in(&s->live[i], j) << i;
-  return false;
+  for (size_t i = 0; i < t->n; i++) {
+    uint64_t last = 0;
+    for (int w = 0; w < 2; w++) {
+      uint64_t live = s->live[i].word[w];
+      for (uint64_t change = live ^ (live << 1 | last); change; change &= change - 1)
+        lanes[w * 64 + __builtin_ctzll(change)] ^= (uint32_t)1 << i;
+      last = live >> 63;
+    }
+  }
+  for (int j = 1; j < s->keys; j++)
+    lanes[j] ^= lanes[j - 1];
 }
 
 static void absorb_many(const sga_tile *t, const span *s) {
@@ -287,18 +316,21 @@ static void absorb_many(const sga_tile *t, const span *s) {
   double slope[SGA_TILE] = { 0 };
   int64_t distance[SGA_TILE] = { 0 };
   sga_stored stored;
+  size_t ahead;
   sga_rows tile = sga_slab_tile(plan, t->slabs, t->tree->slab, t->tile);
   sga_lanes p = { .keys = s->keys, .rows = (int)t->n, .dim_k = plan->pad_k, .dim_v = plan->pad_v, .q = t->scratch->q,
-                  .live = live, .all = transpose(t, s, live), .score = &plan->score, .distance = distance, .e = tile.e, .l = tile.l,
+                  .live = live, .all = s->whole, .score = &plan->score, .distance = distance, .e = tile.e, .l = tile.l,
                   .o = tile.o, .m = t->m, .scores = t->scratch->weights, .counts = t->counts };
+  if (!s->whole)
+    transpose(t, s, live);
   for (size_t i = 0; plan->problem.slopes && i < t->n; i++) {
     slope[i] = slope_of(t, i);
     distance[i] = distance_of(t, s, i);
   }
   p.slope = plan->problem.slopes ? slope : NULL;
   p.bias = s->segment->mask.data ? t->scratch->bias : NULL;
-  p.k = elements(t, s, &s->segment->k, t->scratch->k, plan->pad_k, &p.k_stride, &stored);
-  p.v = elements(t, s, &s->segment->v, t->scratch->v, plan->pad_v, &p.v_stride, &stored);
+  p.k = elements(t, s, &s->segment->k, t->scratch->k, plan->pad_k, &p.k_stride, &ahead, &stored);
+  p.v = elements(t, s, &s->segment->v, t->scratch->v, plan->pad_v, &p.v_stride, &ahead, &stored);
   plan->kernel->absorb_lanes(&p);
 }
 
@@ -310,7 +342,10 @@ void sga_tile_absorb(const sga_tile *t, const segattn_segment *segment) {
     bool fresh;
     uint64_t block = sga_block_of(start + (int64_t)j);
     size_t in_block = (size_t)(sga_block_start(block + 1) - (start + (int64_t)j));
-    span s = { .segment = segment, .from = j, .keys = (int)(keys - j < in_block ? keys - j : in_block) };
+    span s;
+    s.segment = segment;
+    s.from = j;
+    s.keys = (int)(keys - j < in_block ? keys - j : in_block);
     int n = sga_tree_enter(t->tree, block, joins, &fresh);
     sga_slab_joins(t->plan, t->slabs, t->tile, joins, n);
     if (fresh)

@@ -60,8 +60,7 @@ sga_rows sga_slab_row(const segattn_plan *plan, const sga_slabs *slabs, sga_rows
   char *p = room;
   memcpy(p, (char *)tile.e + i * size, size);
   memcpy(p + size, (char *)tile.l + i * size, size);
-  for (size_t d = 0; d < plan->pad_v; d++)
-    memcpy(p + (2 + d) * size, (char *)tile.o + (d * SGA_TILE + i) * size, size);
+  plan->kernel->lane_get(tile.o, i, p + 2 * size, plan->pad_v);
   return (sga_rows){ p, p + size, p + 2 * size };
 }
 
@@ -86,18 +85,17 @@ static double log_sum_exp(double e, double l) {
 }
 
 static void store_row(const segattn_tensor *t, char *at, const segattn_plan *plan, const void *numbers, size_t dim) {
-  const sga_format *f = sga_format_of(t->format);
   double x[SEGATTN_MAX_DIM];
-  for (size_t d = 0; d < dim; d++)
-    x[d] = sga_number(plan, numbers, d);
-  f->from_f64(x, at, t->stride[SEGATTN_DIM], dim);
-}
-
-static bool overflowed(const segattn_plan *plan, sga_rows row) {
-  bool infinite = isinf(sga_number(plan, row.l, 0));
-  for (size_t d = 0; d < plan->problem.dim_v; d++)
-    infinite |= isinf(sga_number(plan, row.o, d)) != 0;
-  return infinite;
+  if (t->format == plan->number && t->stride[SEGATTN_DIM] == (ptrdiff_t)plan->kernel->size) {
+    memcpy(at, numbers, dim * plan->kernel->size);
+    return;
+  }
+  if (plan->number == SEGATTN_F32)
+    for (size_t d = 0; d < dim; d++)
+      x[d] = (double)((const float *)numbers)[d];
+  else
+    memcpy(x, numbers, dim * sizeof *x);
+  sga_format_of(t->format)->from_f64(x, at, t->stride[SEGATTN_DIM], dim);
 }
 
 void sga_tile_output(const sga_tile *t, const sga_slabs *slabs, sga_rows root, const segattn_tensor *out,
@@ -108,7 +106,7 @@ void sga_tile_output(const sga_tile *t, const sga_slabs *slabs, sga_rows root, c
     sga_rows row = sga_slab_row(plan, slabs, root, i, room);
     size_t head = sga_tile_head(t, i), query = sga_tile_query(t, i);
     events->masked_rows += sga_number(plan, row.l, 0) == 0;
-    events->overflow += overflowed(plan, row);
+    events->overflow += plan->kernel->infinite(row.l, 1) || plan->kernel->infinite(row.o, plan->problem.dim_v);
     if (plan->problem.sinks && plan->problem.sinks[head] > -(double)INFINITY)
       plan->kernel->sink(row, plan->pad_v, plan->problem.sinks[head] * SGA_LOG2E);
     if (lse) {

@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The block kernel with dimensions across lanes: up to SGA_ROWS query rows against the keys of one block.
 
-   Rules 1 to 5 of BOUNDS, section 1, in four passes over a piece of a block:
-     scores    s = q.k                                         eight FMA chains, four registers of keys at a time
-     exponents t from s, its maximum                           -inf where a row skips a key
-     weights   p = 2^(t - e), or +0                            runs between the keys that move e
-     values    l += p, o += p v                                in key order; runs in which every row attends every key
+   Rules 1 to 4 of BOUNDS, section 1, in three passes over a piece of a block:
+     scores    s = q.k                    eight FMA chains, four registers of keys at a time
+     weights   t from s, p = 2^(t - e)    row by row, keys across lanes
+     values    l += p, o += p v           in key order; runs in which every row attends every key
    The reference exponents depend on t alone, so all weights of a piece are known before its values are read.
 
-   A weight is 2^(t - n) 2^(n - e) with n = rint(t): e decides what underflows and never changes a bit of a weight.  */
-
-#include <math.h>
-
-#include "../elementary.h"
-
-#define HEADROOM 64
-#define WEIGHT_MIN (EXPONENT_MIN + 1)   /* k below it has weight 0, so that a weight is 0 or normal */
+   Every line of the block after this one is asked for one block ahead, into the second-level cache (32768 keys in f16: 20 ms without, 14 ms
+   into the first level, 12 ms into the second; a line in two or in four, for the hardware to do the rest: 14 to 16 ms; two blocks
+   ahead: 13 ms).  */
 
 enum { ALL_KEYS = SGA_BLOCK };
 
@@ -35,46 +29,40 @@ static inline sga_keys complement(sga_keys set) {
   return (sga_keys){ { ~set.word[0], ~set.word[1] } };
 }
 
-static inline num power(num k) {        /* P(k) of rule 2: 2^k from the smallest normal number up, else 0; NaN for NaN */
-  num r[LANES];
-  if (!(k >= EXPONENT_MIN))
-    return k != k ? k : 0;
-  vec_store(r, vec_pow2(vec_set1(k)));
-  return r[0];
-}
+static inline void ask(const void *line) { __builtin_prefetch(line, 0, 2); }
 
-static inline num round_even(num t) {
-  num r[LANES];
-  vec_store(r, vec_rint(vec_set1(t)));
-  return r[0];
-}
+static inline size_t stored_bytes(sga_stored stored) { return stored == SGA_NUMBERS ? sizeof(num) : 2; }
 
 /* ---- scores ---- */
 
 /* Key j where it lies.  */
-static inline const void *key_at(const void *keys, sga_stored stored, size_t stride, int j) {
-  return (const char *)keys + (size_t)j * stride * (stored == SGA_NUMBERS ? sizeof(num) : 2);
+static inline const char *key_at(const void *keys, sga_stored stored, size_t stride, int j) {
+  return (const char *)keys + (size_t)j * stride * stored_bytes(stored);
 }
 
 static inline __attribute__((always_inline)) void scores_of(const sga_piece *w, int first, int rows, sga_stored stored, num *s) {
   enum { TILE = 4 * CHAIN_KEYS };
+  const size_t lines = TILE * stored_bytes(stored) / 8;         /* of TILE keys, 8 dimensions */
   const num *q[SCORE_ROWS];
   for (int r = 0; r < rows; r++)
     q[r] = w->q[first + r];
   for (int j = 0; j < w->keys; j += TILE) {
-    const void *k[TILE];
+    const char *k[TILE];
     for (int i = 0; i < TILE; i++)      /* past the end: the last key again, never used */
       k[i] = key_at(w->k, stored, w->k_stride, j + i < w->keys ? j + i : w->keys - 1);
     chains x[SCORE_ROWS][4];
     for (int r = 0; r < rows; r++)
       for (int i = 0; i < 4; i++)
         x[r][i] = chains_zero();
-    for (size_t d = 0; d < w->dim_k; d += 8)
+    for (size_t d = 0; d < w->dim_k; d += 8) {
+      for (size_t i = 0, n = d / 8 * lines; i < lines; i++, n++)
+        ask(k[n % TILE] + w->k_ahead + n / TILE * 64);
       for (int i = 0; i < 4; i++) {
         chains y = chains_keys_as(stored, k[i], k[TILE - 4 + i], d);
         for (int r = 0; r < rows; r++)
           x[r][i] = chains_fma(chains_query(q[r] + d), y, x[r][i]);
       }
+    }
     for (int r = 0; r < rows; r++)
       chains_sum4(x[r], s + (first + r) * SGA_BLOCK + j);
   }
@@ -96,16 +84,11 @@ static void scores(const sga_piece *w, num *s) {
   }
 }
 
-/* ---- exponents ---- */
+/* ---- t ---- */
 
-static void scale_scores(const sga_score *score, int keys, num *s) {
-  vec c = vec_set1((num)score->scale_log2e);
-  if (score->cap_log2e > 0)
-    for (int j = 0; j < keys; j++)
-      s[j] = (num)(score->cap_log2e * sga_tanh((double)s[j] * score->scale_over_cap));
-  else
-    for (int j = 0; j < keys; j += LANES)
-      vec_store(s + j, vec_mul(vec_load(s + j), c));
+static void softcap(const sga_score *score, int keys, num *s) {
+  for (int j = 0; j < keys; j++)
+    s[j] = (num)(score->cap_log2e * sga_tanh((double)s[j] * score->scale_over_cap));
 }
 
 static void add_slope(const sga_piece *w, int r, num *t) {
@@ -118,38 +101,52 @@ static void add_slope(const sga_piece *w, int r, num *t) {
   }
 }
 
-/* s -> t in place, -inf where the row skips the key; the maximum; NaN and +inf counted.  */
-static void exponents(const sga_piece *w, int r, num *t) {
+/* Lanes past the last key hold that key again.  */
+static void repeat_last(num *t, int keys) {
+  for (int j = keys; j % LANES; j++)
+    t[j] = t[keys - 1];
+}
+
+/* s -> t in place, -inf where the row skips the key.  */
+static range exponents(const sga_piece *w, int r, num *t) {
   const num *bias = w->bias[r];
   sga_keys skipped = complement(w->live[r]);
-  num *m = w->m[r];
-  scale_scores(w->score, w->keys, t);
-  if (w->slope[r] < 0 || w->slope[r] > 0)
+  range span = range_empty();
+  bool capped = w->score->cap_log2e > 0;
+  vec c = vec_set1(capped ? 1 : (num)w->score->scale_log2e);
+  if (capped)
+    softcap(w->score, w->keys, t);
+  repeat_last(t, w->keys);
+  for (int j = 0; j < w->keys; j += LANES) {
+    vec x = vec_mul(vec_load(t + j), c);
+    span = range_with(span, x);
+    vec_store(t + j, x);
+  }
+  bool sloped = w->slope[r] < 0 || w->slope[r] > 0;
+  if (next_in(&skipped, 0) >= w->keys && !sloped && !bias)
+    return span;
+  if (sloped)
     add_slope(w, r, t);
   for (int j = 0; bias && j < w->keys; j += LANES)
     vec_store(t + j, vec_add(vec_load(t + j), vec_load(bias + j)));
-  for (int j = next_in(&skipped, 0); j < ALL_KEYS; j = next_in(&skipped, j + 1))
+  for (int j = next_in(&skipped, 0); j < w->keys; j = next_in(&skipped, j + 1))
     t[j] = -(num)INFINITY;
-  vec top = vec_set1(*m), largest = vec_set1(NUM_MAX);
-  for (int j = 0; j < w->keys; j += LANES) {
-    vec x = vec_load(t + j);
-    top = vec_max(x, top);
-    w->counts->nan += (uint64_t)__builtin_popcount(vec_nan(x));
-    w->counts->inf += (uint64_t)__builtin_popcount(vec_gt(x, largest));
-  }
-  num lane[LANES];
-  vec_store(lane, top);
-  for (int i = 0; i < LANES; i++)
-    *m = lane[i] > *m ? lane[i] : *m;
+  repeat_last(t, w->keys);
+  span = range_empty();
+  for (int j = 0; j < w->keys; j += LANES)
+    span = range_with(span, vec_load(t + j));
+  return span;
 }
 
 /* ---- weights ---- */
 
-static inline vec weight(vec t, vec e) {        /* rule 3 */
-  vec n = vec_rint(t), f = vec_sub(t, n), k = vec_sub(n, e), p = vec_set1(EXP2_COEFFICIENT[EXP2_DEGREE]);
-  for (int i = EXP2_DEGREE - 1; i >= 0; i--)
-    p = vec_fma(p, f, vec_set1(EXP2_COEFFICIENT[i]));
-  return vec_zero_below(vec_mul(p, vec_pow2(k)), k, vec_set1(WEIGHT_MIN));
+static void raise(num *m, vec top) {    /* to the largest of the lanes */
+  num lane[LANES];
+  if (!vec_gt(top, vec_set1(*m)))
+    return;
+  vec_store(lane, top);
+  for (int i = 0; i < LANES; i++)
+    *m = lane[i] > *m ? lane[i] : *m;
 }
 
 /* The first key of [a, keys) that moves e: rint(t) - e > HEADROOM; `keys` when there is none.  */
@@ -160,7 +157,7 @@ static int next_event(const num *t, int a, int keys, num e) {
     if (j < a)
       over &= ~0u << (a - j);
     if (over)
-      return j + __builtin_ctz(over);
+      return j + __builtin_ctz(over) < keys ? j + __builtin_ctz(over) : keys;
   }
   return keys;
 }
@@ -176,17 +173,19 @@ static void weights_run(const num *t, num *p, int a, int b, num e) {
     p[i] = kept[i - start];
 }
 
-static void count_underflow(const sga_piece *w, const num *t, const num *p) {
-  vec zero = vec_set1(0), none = vec_set1(-(num)INFINITY);
+static void count_odd(const sga_piece *w, const num *t, const num *p) {
+  vec zero = vec_set1(0), none = vec_set1(-(num)INFINITY), largest = vec_set1(NUM_MAX);
   for (int j = 0; j < w->keys; j += LANES) {
-    vec x = vec_load(p + j);
-    uint32_t flushed = vec_gt(vec_load(t + j), none) & ~vec_gt(x, zero) & ~vec_nan(x);
-    w->counts->underflow += (uint64_t)__builtin_popcount(flushed);
+    uint32_t keys = w->keys - j < LANES ? (1u << (w->keys - j)) - 1 : (uint32_t)ALL_LANES;
+    vec x = vec_load(t + j), y = vec_load(p + j);
+    count(&w->counts->nan, vec_nan(x) & keys);
+    count(&w->counts->inf, vec_gt(x, largest) & keys);
+    count(&w->counts->underflow, vec_gt(x, none) & ~vec_gt(y, zero) & ~vec_nan(y) & keys);
   }
 }
 
-/* The weights of row r; `moved` gets the keys that move e, `factor` what l and o are scaled by before such a key.  */
-static void weights(const sga_piece *w, int r, const num *t, num *p, sga_keys *moved, num *factor) {
+/* With all that may happen; `moved` gets the keys that move e, `factor` what l and o are scaled by before such a key.  */
+static void weights_wild(const sga_piece *w, int r, const num *t, num *p, sga_keys *moved, num *factor) {
   num *e = w->e[r];
   for (int a = 0;;) {
     int j = next_event(t, a, w->keys, *e);
@@ -200,7 +199,23 @@ static void weights(const sga_piece *w, int r, const num *t, num *p, sga_keys *m
     *e = n;
     a = j;
   }
-  count_underflow(w, t, p);
+  count_odd(w, t, p);
+}
+
+/* The weights of row r from its scores, in t.  */
+static void weights(const sga_piece *w, int r, num *t, num *p, sga_keys *moved, num *factor) {
+  num *e = w->e[r];
+  range span = exponents(w, r, t);
+  raise(w->m[r], span.top);
+  if (lanes_empty(vec_set1(*e), vec_set1(*(num *)w->l[r]))) {
+    int j = next_event(t, 0, w->keys, *e);
+    *e = j < w->keys ? round_even(t[j]) : *e;
+  }
+  if (range_wild(span, vec_set1(*e)))
+    weights_wild(w, r, t, p, moved, factor);
+  else
+    for (int j = 0; j < w->keys; j += LANES)
+      vec_store(p + j, weight_calm(vec_load(t + j), vec_set1(*e)));
 }
 
 /* ---- values ---- */
@@ -211,15 +226,18 @@ typedef struct run { const num *p; int first, a, b; } run;
 /* Dimensions [d, d + vecs * LANES); with d = 0 the weights are summed too, in one more register of the loop over V.  */
 static inline __attribute__((always_inline)) void values_tile(const sga_piece *w, run x, int rows, size_t d, int vecs,
                                                               sga_stored stored) {
-  vec o[SGA_ROWS][VALUE_VECS], l[SGA_ROWS];
+  const size_t bytes = stored_bytes(stored), chunk = (size_t)vecs * LANES * bytes;
+  vec o[SGA_ROWS][2 * VALUE_VECS], l[SGA_ROWS];
   for (int r = 0; r < rows; r++) {
     l[r] = vec_set1(*(num *)w->l[x.first + r]);
     for (int c = 0; c < vecs; c++)
       o[r][c] = vec_load((num *)w->o[x.first + r] + d + c * LANES);
   }
   for (int j = x.a; j < x.b; j++) {
-    const void *v = key_at(w->v, stored, w->v_stride, j);
-    vec y[VALUE_VECS];
+    const char *v = key_at(w->v, stored, w->v_stride, j);
+    vec y[2 * VALUE_VECS];
+    for (size_t i = 0; i < chunk; i += 64)
+      ask(v + w->v_ahead + d * bytes + i);
     for (int c = 0; c < vecs; c++)
       y[c] = vec_load_as(stored, v, d + (size_t)c * LANES);
     for (int r = 0; r < rows; r++) {
@@ -238,12 +256,15 @@ static inline __attribute__((always_inline)) void values_tile(const sga_piece *w
   }
 }
 
+/* One row has registers for twice as many dimensions, and needs them: its sums wait for each other.  */
 static inline __attribute__((always_inline)) void values_rows(const sga_piece *w, run x, int rows, sga_stored stored) {
-  size_t d = 0;
-  if (w->dim_v >= VALUE_VECS * LANES) {
-    values_tile(w, x, rows, 0, VALUE_VECS, stored);
-    for (d = VALUE_VECS * LANES; d + VALUE_VECS * LANES <= w->dim_v; d += VALUE_VECS * LANES)
-      values_tile(w, x, rows, d, VALUE_VECS, stored);
+  const int vecs = rows == 1 ? 2 * VALUE_VECS : VALUE_VECS;
+  const size_t chunk = (size_t)vecs * LANES;
+  size_t d = chunk;
+  if (w->dim_v >= chunk) {
+    values_tile(w, x, rows, 0, vecs, stored);
+    for (; d + chunk <= w->dim_v; d += chunk)
+      values_tile(w, x, rows, d, vecs, stored);
   } else {
     values_tile(w, x, rows, 0, 1, stored);
     d = LANES;
@@ -312,59 +333,7 @@ static void absorb(const sga_piece *w) {
   num *t = w->weights, *p = t + SGA_ROWS * SGA_BLOCK, *factor = p + SGA_ROWS * SGA_BLOCK;
   sga_keys moved[SGA_ROWS] = { { { 0, 0 } } };
   scores(w, t);
-  for (int r = 0; r < w->rows; r++) {
-    exponents(w, r, t + r * SGA_BLOCK);
+  for (int r = 0; r < w->rows; r++)
     weights(w, r, t + r * SGA_BLOCK, p + r * SGA_BLOCK, &moved[r], factor + r * SGA_BLOCK);
-  }
   values(w, p, moved, factor);
-}
-
-/* ---- accumulators ---- */
-
-/* left <- left + right (rule 5).  A product with P = 0 is not skipped, so that a NaN survives.  */
-static void join(sga_rows left, sga_rows right, size_t n, size_t dim) {
-  num *ed = left.e, *ld = left.l, *od = left.o;
-  const num *ea = right.e, *la = right.l, *oa = right.o;
-  for (size_t r = 0; r < n; r++, od += dim, oa += dim) {
-    num m = ed[r] > ea[r] ? ed[r] : ea[r];
-    vec fd = vec_set1(power(ed[r] - m)), fa = vec_set1(power(ea[r] - m));
-    num l[LANES];
-    vec_store(l, vec_fma(vec_set1(ld[r]), fd, vec_mul(vec_set1(la[r]), fa)));
-    ld[r] = l[0];
-    for (size_t d = 0; d < dim; d += LANES)
-      vec_store(od + d, vec_fma(vec_load(od + d), fd, vec_mul(vec_load(oa + d), fa)));
-    ed[r] = m;
-  }
-}
-
-static void clear(sga_rows rows, size_t n, size_t dim) {
-  num *e = rows.e, *l = rows.l, *o = rows.o;
-  for (size_t r = 0; r < n; r++) {
-    e[r] = -NUM_MAX;
-    l[r] = 0;
-  }
-  for (size_t i = 0; i < n * dim; i++)
-    o[i] = 0;
-}
-
-static void sink(sga_rows row, size_t dim, double t) {
-  num *e = row.e, *l = row.l, *o = row.o, n = round_even((num)t), p[LANES];
-  num m = *e > n ? *e : n;
-  vec_store(p, weight(vec_set1((num)t), vec_set1(n)));
-  vec fd = vec_set1(power(*e - m)), fa = vec_set1(power(n - m));
-  vec_store(p, vec_fma(vec_set1(*l), fd, vec_mul(vec_set1(p[0]), fa)));
-  *l = p[0];
-  *e = m;
-  for (size_t d = 0; d < dim; d += LANES)
-    vec_store(o + d, vec_fma(vec_load(o + d), fd, vec_mul(vec_set1(0), fa)));
-}
-
-static void divide(sga_rows rows, size_t n, size_t dim) {
-  const num *l = rows.l;
-  num *o = rows.o;
-  for (size_t r = 0; r < n; r++, o += dim)
-    for (size_t d = 0; d < dim; d++) {
-      num x = l[r] == 0 ? o[d] : o[d] / l[r];
-      o[d] = x != x ? (num)NAN : x + 0;         /* + 0: no negative zero leaves */
-    }
 }

@@ -40,6 +40,7 @@ typedef struct sga_piece {
   size_t dim_k, dim_v;          /* padded to a multiple of SGA_PAD */
   const void *k, *v;            /* elements, key j at + j * stride; padding is zero; keys that no row attends are not read */
   size_t k_stride, v_stride;    /* in elements */
+  size_t k_ahead, v_ahead;      /* bytes from a key to the one that will be read a block later, a hint; 0 without */
   sga_stored k_stored, v_stored;
   const void *q[SGA_ROWS];      /* numbers, dim_k of them */
   sga_keys live[SGA_ROWS];      /* the keys that a row attends */
@@ -86,6 +87,9 @@ typedef struct sga_kernel {
   void (*clear)(sga_rows rows, size_t n, size_t dim);                   /* the empty accumulator */
   void (*sink)(sga_rows row, size_t dim, double t);                     /* rule 6: joins one key of value 0 to one row */
   void (*divide)(sga_rows rows, size_t n, size_t dim);                  /* rule 6: o <- o / l, NaN canonical, no -0 */
+  void (*lane_set)(void *lanes, size_t lane, const void *row, size_t dim);      /* numbers [dim][SGA_TILE], one lane <- row */
+  void (*lane_get)(const void *lanes, size_t lane, void *row, size_t dim);      /* row <- one lane */
+  bool (*infinite)(const void *numbers, size_t n);                      /* is one of n numbers infinite? */
 } sga_kernel;
 
 #endif

@@ -3,5 +3,7 @@
 
 #include "number_f64.h"
 #include "simd.h"
+#include "weight.h"
 #include "few.h"
 #include "many.h"
+#include "rows.h"

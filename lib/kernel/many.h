@@ -4,11 +4,9 @@
    The same rules as few.h, so the same bits; K and V are read as broadcasts from where they lie, only Q is transposed.
      scores    two of the eight chains at a time, c and c + 4, over MANY_KEYS keys: as many accumulators as there are registers;
                sums of pairs of chains wait in the first-level cache.  One chain at a time over twice the keys was 2 % slower.
+     weights   what the scores span is taken while they are in registers; where they are calm (weight.h), one pass makes the weights.
      values    MANY_DIMS dimensions at a time, in key order.
-   A chain begins with a product in place of a fused operation with +0, which differs in the sign of a zero alone: no weight sees it.
-
-   A lane's first finite score sets its e before the block is begun, in place of an event: what it held then is 0 or NaN, and
-   stays so.  */
+   A chain begins with a product in place of a fused operation with +0, which differs in the sign of a zero alone: no weight sees it. */
 
 #define STRIP (2 * LANES)
 
@@ -57,7 +55,7 @@ static inline __attribute__((always_inline)) void chain_pair(const strip *x, con
 }
 
 /* ((0+4) + (2+6)) + ((1+5) + (3+7)) for MANY_KEYS keys.  */
-static inline void scores_keys(const strip *x, const num *const *k, num *to, int n) {
+static inline void scores_keys(const strip *x, const num *const *k, num *to, int n, range span[2]) {
   num pair[2][MANY_KEYS][STRIP];
   vec a[MANY_KEYS][2];
   for (int i = 0; i < 4; i++) {
@@ -69,20 +67,25 @@ static inline void scores_keys(const strip *x, const num *const *k, num *to, int
           a[j][v] = vec_add(vec_load(&pair[i / 2][j][v * LANES]), a[j][v]);
         if (i < 3)
           vec_store(&pair[i / 2][j][v * LANES], a[j][v]);
-        else if (j < n)
-          vec_store(to + j * SGA_TILE + v * LANES, vec_add(vec_load(&pair[0][j][v * LANES]), a[j][v]));
+        else {
+          a[j][v] = vec_add(vec_load(&pair[0][j][v * LANES]), a[j][v]);
+          span[v] = range_with(span[v], a[j][v]);
+          if (j < n)
+            vec_store(to + j * SGA_TILE + v * LANES, a[j][v]);
+        }
       }
   }
 }
 
-static void strip_scores(const strip *x) {
+/* The scores, and what they span.  */
+static void strip_scores(const strip *x, range span[2]) {
   const sga_lanes *w = x->w;
   for (int j = 0; j < w->keys; j += MANY_KEYS) {
     const num *k[MANY_KEYS];
     int n = w->keys - j < MANY_KEYS ? w->keys - j : MANY_KEYS;
     for (int i = 0; i < MANY_KEYS; i++)         /* past the end: the last key again, not stored */
       k[i] = (const num *)w->k + (size_t)(i < n ? j + i : w->keys - 1) * w->k_stride;
-    scores_keys(x, k, x->s + j * SGA_TILE, n);
+    scores_keys(x, k, x->s + j * SGA_TILE, n, span);
   }
 }
 
@@ -102,12 +105,11 @@ static vec lanes_slope(const strip *x, int j, int v, vec t) {
   return vec_fma(vec_load(slope), vec_load(distance), t);
 }
 
-/* s -> t in place for one vector of lanes, -inf where a lane skips the key; the maxima; NaN and +inf counted.  */
-static void strip_exponents(const strip *x, int v) {
+/* s -> t in place for one vector of lanes, -inf where a lane skips the key; NaN and +inf counted; what t spans.  */
+static range strip_exponents(const strip *x, int v) {
   const sga_lanes *w = x->w;
   vec c = vec_set1((num)w->score->scale_log2e), none = vec_set1(-(num)INFINITY), largest = vec_set1(NUM_MAX);
-  vec m = vec_load(x->m + v * LANES);
-  uint32_t odd = 0;
+  range span = range_empty();
   for (int j = 0; j < w->keys; j++) {
     num *s = x->s + j * SGA_TILE + v * LANES;
     if (w->score->cap_log2e > 0)
@@ -119,23 +121,43 @@ static void strip_exponents(const strip *x, int v) {
       t = vec_add(t, vec_load((const num *)w->bias + j * SGA_TILE + x->at + v * LANES));
     if (!w->all)
       t = vec_select(lanes_of(x, j, v), t, none);
-    odd = (vec_nan(t) | vec_gt(t, largest)) & x->lanes[v];
-    if (odd) {
-      w->counts->nan += (uint64_t)__builtin_popcount(vec_nan(t) & x->lanes[v]);
-      w->counts->inf += (uint64_t)__builtin_popcount(vec_gt(t, largest) & x->lanes[v]);
-    }
-    m = vec_max(t, m);
+    count(&w->counts->nan, vec_nan(t) & x->lanes[v]);
+    count(&w->counts->inf, vec_gt(t, largest) & x->lanes[v]);
+    span = range_with(span, t);
     vec_store(s, t);
   }
-  vec_store(x->m + v * LANES, m);
+  return span;
 }
 
-/* The e of lanes that hold nothing yet: that of their first score that would be an event.  */
-static void strip_begin(const strip *x, int v) {
-  vec e = vec_load(x->e + v * LANES), headroom = vec_set1(HEADROOM), lowest = vec_set1(-NUM_MAX);
-  uint32_t empty = ~vec_gt(e, lowest) & ~vec_gt(vec_load(x->l + v * LANES), vec_set1(0)) & x->lanes[v];
+/* Nothing but t = s c, with c > 0: what t spans is what s spans, times c, for a rounded product is monotonic.  */
+static bool plain(const strip *x, const range span[2]) {
+  const sga_lanes *w = x->w;
+  return w->all && !w->slope && !w->bias && !(w->score->cap_log2e > 0) && (num)w->score->scale_log2e > 0 &&
+         !((vec_nan(span[0].odd) & x->lanes[0]) | (vec_nan(span[1].odd) & x->lanes[1]));
+}
+
+/* Scores where they are `plain` (c times them is t), t otherwise (c is 1); what t spans; the maxima.  */
+static vec strip_span(const strip *x, range span[2]) {
+  bool is_plain = plain(x, span);
+  vec c = vec_set1(is_plain ? (num)x->w->score->scale_log2e : 1);
+  for (int v = 0; v < 2; v++) {
+    if (is_plain) {
+      span[v].top = vec_mul(span[v].top, c);
+      span[v].low = vec_mul(span[v].low, c);
+      span[v].odd = vec_fma(span[v].low, vec_set1(0), vec_mul(span[v].top, vec_set1(0)));
+    } else
+      span[v] = strip_exponents(x, v);
+    vec_store(x->m + v * LANES, vec_max(span[v].top, vec_load(x->m + v * LANES)));
+  }
+  return c;
+}
+
+/* The e of lanes that hold nothing yet.  */
+static void strip_begin(const strip *x, vec c, int v) {
+  vec e = vec_load(x->e + v * LANES), headroom = vec_set1(HEADROOM);
+  uint32_t empty = lanes_empty(e, vec_load(x->l + v * LANES)) & x->lanes[v];
   for (int j = 0; j < x->w->keys && empty; j++) {
-    vec n = vec_rint(vec_load(x->s + j * SGA_TILE + v * LANES));
+    vec n = vec_rint(vec_mul(vec_load(x->s + j * SGA_TILE + v * LANES), c));
     uint32_t first = vec_gt(vec_sub(n, e), headroom) & empty;
     e = vec_select(first, n, e);
     empty &= ~first;
@@ -145,33 +167,45 @@ static void strip_begin(const strip *x, int v) {
 
 /* ---- weights ---- */
 
-static int strip_event(const strip *x, int a) {
+/* Of all keys, in place of their scores, and their sums; both vectors at once, whose sums would wait for each other.  */
+static void strip_weights_calm(const strip *x, vec c) {
+  vec e0 = vec_load(x->e), e1 = vec_load(x->e + LANES), l0 = vec_load(x->l), l1 = vec_load(x->l + LANES);
+  for (int j = 0; j < x->w->keys; j++) {
+    num *s = x->s + j * SGA_TILE;
+    vec p0 = weight_calm(vec_mul(vec_load(s), c), e0), p1 = weight_calm(vec_mul(vec_load(s + LANES), c), e1);
+    l0 = vec_add(l0, p0);
+    l1 = vec_add(l1, p1);
+    vec_store(s, p0);
+    vec_store(s + LANES, p1);
+  }
+  vec_store(x->l, l0);
+  vec_store(x->l + LANES, l1);
+}
+
+/* The first key of [a, keys) that moves the e of a lane.  */
+static int strip_event(const strip *x, vec c, int a) {
   vec headroom = vec_set1(HEADROOM), e0 = vec_load(x->e), e1 = vec_load(x->e + LANES);
   for (int j = a; j < x->w->keys; j++) {
-    const num *t = x->s + j * SGA_TILE;
-    uint32_t low = vec_gt(vec_sub(vec_rint(vec_load(t)), e0), headroom) & x->lanes[0];
-    uint32_t high = vec_gt(vec_sub(vec_rint(vec_load(t + LANES)), e1), headroom) & x->lanes[1];
+    const num *s = x->s + j * SGA_TILE;
+    uint32_t low = vec_gt(vec_sub(vec_rint(vec_mul(vec_load(s), c)), e0), headroom) & x->lanes[0];
+    uint32_t high = vec_gt(vec_sub(vec_rint(vec_mul(vec_load(s + LANES), c)), e1), headroom) & x->lanes[1];
     if (low | high)
       return j;
   }
   return x->w->keys;
 }
 
-/* The weights of keys [a, b) in place of their t, and their sums.  */
-static void strip_weights(const strip *x, int a, int b, int v) {
+/* The weights of keys [a, b) in place of their scores, and their sums.  */
+static void strip_weights(const strip *x, vec c, int a, int b, int v) {
   vec e = vec_load(x->e + v * LANES), l = vec_load(x->l + v * LANES), zero = vec_set1(0), none = vec_set1(-(num)INFINITY);
-  uint64_t flushed = 0;
   for (int j = a; j < b; j++) {
     num *s = x->s + j * SGA_TILE + v * LANES;
-    vec t = vec_load(s), p = weight(t, e);
-    uint32_t lost = ~vec_gt(p, zero) & vec_gt(t, none) & x->lanes[v];
-    if (lost)
-      flushed += (uint64_t)__builtin_popcount(lost & ~vec_nan(p));
+    vec t = vec_mul(vec_load(s), c), p = weight(t, e);
+    count(&x->w->counts->underflow, ~vec_gt(p, zero) & vec_gt(t, none) & ~vec_nan(p) & x->lanes[v]);
     l = vec_add(l, p);
     vec_store(s, p);
   }
   vec_store(x->l + v * LANES, l);
-  x->w->counts->underflow += flushed;
 }
 
 /* ---- values ---- */
@@ -228,10 +262,10 @@ static void strip_values(const strip *x, int a, int b) {
 }
 
 /* Key j moves the e of some lanes: l and o are scaled by P(e - n), those of the others by 1.  */
-static void strip_rescale(const strip *x, int j) {
+static void strip_rescale(const strip *x, vec c, int j) {
   for (int v = 0; v < 2; v++) {
     num *e = x->e + v * LANES;
-    vec n = vec_rint(vec_load(x->s + j * SGA_TILE + v * LANES)), old = vec_load(e);
+    vec n = vec_rint(vec_mul(vec_load(x->s + j * SGA_TILE + v * LANES), c)), old = vec_load(e);
     uint32_t moved = vec_gt(vec_sub(n, old), vec_set1(HEADROOM)) & x->lanes[v];
     num factor[LANES];
     if (!moved)
@@ -240,7 +274,7 @@ static void strip_rescale(const strip *x, int j) {
     for (int i = 0; i < LANES; i++)
       factor[i] = moved >> i & 1 ? power(factor[i]) : 1;
     vec f = vec_load(factor);
-    x->w->counts->rescales += (uint64_t)__builtin_popcount(moved & vec_gt(old, vec_set1(-NUM_MAX)));
+    count(&x->w->counts->rescales, moved & vec_gt(old, vec_set1(-NUM_MAX)));
     vec_store(e, vec_select(moved, n, old));
     vec_store(x->l + v * LANES, vec_mul(vec_load(x->l + v * LANES), f));
     for (size_t d = 0; d < x->w->dim_v; d++)
@@ -250,25 +284,38 @@ static void strip_rescale(const strip *x, int j) {
 
 /* ---- the tile ---- */
 
-static void absorb_strip(const strip *x) {
-  strip_scores(x);
-  for (int v = 0; v < 2; v++) {
-    strip_exponents(x, v);
-    strip_begin(x, v);
-  }
+/* With all that may happen: weights and values between the keys that move an e.  */
+static void strip_wild(const strip *x, vec c) {
   for (int a = 0, b;; a = b) {
-    b = strip_event(x, a);
+    b = strip_event(x, c, a);
     for (int v = 0; v < 2; v++)
-      strip_weights(x, a, b, v);
+      strip_weights(x, c, a, b, v);
     strip_values(x, a, b);
     if (b == x->w->keys)
       return;
-    strip_rescale(x, b);
+    strip_rescale(x, c, b);
   }
 }
 
+static void absorb_strip(const strip *x) {
+  range span[2] = { range_empty(), range_empty() };
+  uint32_t wild = 0;
+  strip_scores(x, span);
+  vec c = strip_span(x, span);
+  for (int v = 0; v < 2; v++) {
+    strip_begin(x, c, v);
+    wild |= range_wild(span[v], vec_load(x->e + v * LANES)) & x->lanes[v];
+  }
+  if (wild) {
+    strip_wild(x, c);
+    return;
+  }
+  strip_weights_calm(x, c);
+  strip_values(x, 0, x->w->keys);
+}
+
 static uint32_t lane_bits(int n) {
-  return n <= 0 ? 0 : n >= LANES ? (uint32_t)(((uint64_t)1 << LANES) - 1) : (1u << n) - 1;
+  return n <= 0 ? 0 : n >= LANES ? (uint32_t)ALL_LANES : (1u << n) - 1;
 }
 
 static void absorb_lanes(const sga_lanes *w) {
@@ -278,41 +325,3 @@ static void absorb_lanes(const sga_lanes *w) {
     absorb_strip(&x);
   }
 }
-
-/* ---- accumulators ---- */
-
-static void join_lanes(sga_rows left, sga_rows right, size_t dim) {
-  for (int at = 0; at < SGA_TILE; at += LANES) {
-    num *ed = (num *)left.e + at, *ld = (num *)left.l + at, *od = (num *)left.o + at, fd[LANES], fa[LANES];
-    const num *ea = (num *)right.e + at, *la = (num *)right.l + at, *oa = (num *)right.o + at;
-    for (int i = 0; i < LANES; i++) {
-      num m = ed[i] > ea[i] ? ed[i] : ea[i];
-      fd[i] = power(ed[i] - m);
-      fa[i] = power(ea[i] - m);
-      ed[i] = m;
-    }
-    vec d = vec_load(fd), a = vec_load(fa);
-    vec_store(ld, vec_fma(vec_load(ld), d, vec_mul(vec_load(la), a)));
-    for (size_t i = 0; i < dim; i++, od += SGA_TILE, oa += SGA_TILE)
-      vec_store(od, vec_fma(vec_load(od), d, vec_mul(vec_load(oa), a)));
-  }
-}
-
-static void decode(sga_stored stored, const void *from, void *to, size_t n) {
-  size_t i = 0;
-  for (; i + LANES <= n; i += LANES)
-    vec_store((num *)to + i, vec_load_as(stored, from, i));
-  if (i < n) {                  /* not a byte past the end is read */
-    uint16_t rest[LANES * sizeof(num) / 2] = { 0 };
-    num last[LANES];
-    size_t bytes = stored == SGA_NUMBERS ? sizeof(num) : 2;
-    __builtin_memcpy(rest, (const char *)from + i * bytes, (n - i) * bytes);
-    vec_store(last, vec_load_as(stored, rest, 0));
-    for (size_t j = i; j < n; j++)
-      ((num *)to)[j] = last[j - i];
-  }
-}
-
-const sga_kernel SGA_PASTE(sga_kernel, NUM, SGA_ISA) = {
-  SGA_TEXT(NUM), SGA_TEXT(SGA_ISA), sizeof(num), absorb, absorb_lanes, join, join_lanes, decode, clear, sink, divide
-};

@@ -19,6 +19,7 @@ static inline vec vec_mul(vec a, vec b) { return _mm256_mul_ps(a, b); }
 static inline vec vec_div(vec a, vec b) { return _mm256_div_ps(a, b); }
 static inline vec vec_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 static inline vec vec_max(vec a, vec b) { return _mm256_max_ps(a, b); }
+static inline vec vec_min(vec a, vec b) { return _mm256_min_ps(a, b); }
 static inline vec vec_rint(vec a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 static inline uint32_t vec_gt(vec a, vec b) { return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ)); }
 static inline uint32_t vec_nan(vec a) { return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, a, _CMP_UNORD_Q)); }
@@ -27,6 +28,9 @@ static inline vec vec_zero_below(vec a, vec k, vec limit) {
 }
 static inline vec vec_pow2(vec k) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(k), _mm256_set1_epi32(127)), 23));
+}
+static inline vec vec_scale(vec p, vec k) {     /* added to the exponent field */
+  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), _mm256_slli_epi32(_mm256_cvtps_epi32(k), 23)));
 }
 static inline vec vec_select(uint32_t lanes, vec a, vec b) {
   const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
@@ -76,6 +80,7 @@ static inline vec vec_mul(vec a, vec b) { return _mm256_mul_pd(a, b); }
 static inline vec vec_div(vec a, vec b) { return _mm256_div_pd(a, b); }
 static inline vec vec_fma(vec a, vec b, vec c) { return _mm256_fmadd_pd(a, b, c); }
 static inline vec vec_max(vec a, vec b) { return _mm256_max_pd(a, b); }
+static inline vec vec_min(vec a, vec b) { return _mm256_min_pd(a, b); }
 static inline vec vec_rint(vec a) { return _mm256_round_pd(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 static inline uint32_t vec_gt(vec a, vec b) { return (uint32_t)_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_GT_OQ)); }
 static inline uint32_t vec_nan(vec a) { return (uint32_t)_mm256_movemask_pd(_mm256_cmp_pd(a, a, _CMP_UNORD_Q)); }
@@ -86,6 +91,7 @@ static inline vec vec_pow2(vec k) {             /* k + 1.5 2^52 has k in its low
   __m256i bits = _mm256_castpd_si256(_mm256_add_pd(k, _mm256_set1_pd(0x1.8p52)));
   return _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_add_epi64(bits, _mm256_set1_epi64x(1023)), 52));
 }
+static inline vec vec_scale(vec p, vec k) { return _mm256_mul_pd(p, vec_pow2(k)); }
 static inline vec vec_select(uint32_t lanes, vec a, vec b) {
   const __m256i bit = _mm256_setr_epi64x(1, 2, 4, 8);
   __m256i on = _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x((long long)lanes), bit), bit);

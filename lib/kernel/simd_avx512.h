@@ -19,6 +19,7 @@ static inline vec vec_mul(vec a, vec b) { return _mm512_mul_ps(a, b); }
 static inline vec vec_div(vec a, vec b) { return _mm512_div_ps(a, b); }
 static inline vec vec_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 static inline vec vec_max(vec a, vec b) { return _mm512_max_ps(a, b); }
+static inline vec vec_min(vec a, vec b) { return _mm512_min_ps(a, b); }
 static inline vec vec_rint(vec a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 static inline uint32_t vec_gt(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 static inline uint32_t vec_nan(vec a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
@@ -26,6 +27,7 @@ static inline vec vec_zero_below(vec a, vec k, vec limit) {
   return _mm512_mask_mov_ps(a, _mm512_cmp_ps_mask(k, limit, _CMP_LT_OQ), _mm512_setzero_ps());
 }
 static inline vec vec_pow2(vec k) { return _mm512_scalef_ps(_mm512_set1_ps(1), k); }
+static inline vec vec_scale(vec p, vec k) { return _mm512_scalef_ps(p, k); }
 static inline vec vec_select(uint32_t lanes, vec a, vec b) { return _mm512_mask_mov_ps(b, (__mmask16)lanes, a); }
 static inline vec vec_fma_lanes(uint32_t lanes, vec a, vec b, vec c) { return _mm512_mask3_fmadd_ps(a, b, c, (__mmask16)lanes); }
 
@@ -79,6 +81,7 @@ static inline vec vec_mul(vec a, vec b) { return _mm512_mul_pd(a, b); }
 static inline vec vec_div(vec a, vec b) { return _mm512_div_pd(a, b); }
 static inline vec vec_fma(vec a, vec b, vec c) { return _mm512_fmadd_pd(a, b, c); }
 static inline vec vec_max(vec a, vec b) { return _mm512_max_pd(a, b); }
+static inline vec vec_min(vec a, vec b) { return _mm512_min_pd(a, b); }
 static inline vec vec_rint(vec a) { return _mm512_roundscale_pd(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 static inline uint32_t vec_gt(vec a, vec b) { return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ); }
 static inline uint32_t vec_nan(vec a) { return _mm512_cmp_pd_mask(a, a, _CMP_UNORD_Q); }
@@ -86,6 +89,7 @@ static inline vec vec_zero_below(vec a, vec k, vec limit) {
   return _mm512_mask_mov_pd(a, _mm512_cmp_pd_mask(k, limit, _CMP_LT_OQ), _mm512_setzero_pd());
 }
 static inline vec vec_pow2(vec k) { return _mm512_scalef_pd(_mm512_set1_pd(1), k); }
+static inline vec vec_scale(vec p, vec k) { return _mm512_scalef_pd(p, k); }
 static inline vec vec_select(uint32_t lanes, vec a, vec b) { return _mm512_mask_mov_pd(b, (__mmask8)lanes, a); }
 static inline vec vec_fma_lanes(uint32_t lanes, vec a, vec b, vec c) { return _mm512_mask3_fmadd_pd(a, b, c, (__mmask8)lanes); }
 

@@ -55,6 +55,7 @@ static inline vec vec_mul(vec a, vec b) { EACH(i) a.x[i] *= b.x[i]; return a; }
 static inline vec vec_div(vec a, vec b) { EACH(i) a.x[i] /= b.x[i]; return a; }
 static inline vec vec_fma(vec a, vec b, vec c) { EACH(i) c.x[i] = num_fma(a.x[i], b.x[i], c.x[i]); return c; }
 static inline vec vec_max(vec a, vec b) { EACH(i) b.x[i] = a.x[i] > b.x[i] ? a.x[i] : b.x[i]; return b; }
+static inline vec vec_min(vec a, vec b) { EACH(i) b.x[i] = a.x[i] < b.x[i] ? a.x[i] : b.x[i]; return b; }
 static inline uint32_t vec_gt(vec a, vec b) { uint32_t m = 0; EACH(i) m |= (uint32_t)(a.x[i] > b.x[i]) << i; return m; }
 static inline uint32_t vec_nan(vec a) { uint32_t m = 0; EACH(i) m |= (uint32_t)(a.x[i] != a.x[i]) << i; return m; }
 static inline vec vec_zero_below(vec a, vec k, vec limit) {     /* k < limit ? +0 : a */
@@ -83,6 +84,8 @@ static inline vec vec_pow2(vec k) {
   }
   return k;
 }
+
+static inline vec vec_scale(vec p, vec k) { return vec_mul(p, vec_pow2(k)); }
 
 static inline vec vec_select(uint32_t lanes, vec a, vec b) { EACH(i) b.x[i] = lanes >> i & 1 ? a.x[i] : b.x[i]; return b; }
 static inline vec vec_fma_lanes(uint32_t lanes, vec a, vec b, vec c) { return vec_select(lanes, vec_fma(a, b, c), c); }

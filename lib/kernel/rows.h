@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is done to accumulators once keys are absorbed: joins (rule 5), sinks and the division (rule 6), for rows one by one and for rows
+   across lanes; rows into lanes and out of them; and the kernel's row of the table.  */
+
+/* left <- left + right (rule 5).  A product with P = 0 is not skipped, so that a NaN survives.  */
+static void join(sga_rows left, sga_rows right, size_t n, size_t dim) {
+  num *ed = left.e, *ld = left.l, *od = left.o;
+  const num *ea = right.e, *la = right.l, *oa = right.o;
+  for (size_t r = 0; r < n; r++, od += dim, oa += dim) {
+    num m = ed[r] > ea[r] ? ed[r] : ea[r];
+    vec fd = vec_set1(power(ed[r] - m)), fa = vec_set1(power(ea[r] - m));
+    num l[LANES];
+    vec_store(l, vec_fma(vec_set1(ld[r]), fd, vec_mul(vec_set1(la[r]), fa)));
+    ld[r] = l[0];
+    for (size_t d = 0; d < dim; d += LANES)
+      vec_store(od + d, vec_fma(vec_load(od + d), fd, vec_mul(vec_load(oa + d), fa)));
+    ed[r] = m;
+  }
+}
+
+static void clear(sga_rows rows, size_t n, size_t dim) {
+  num *e = rows.e, *l = rows.l, *o = rows.o;
+  for (size_t r = 0; r < n; r++) {
+    e[r] = -NUM_MAX;
+    l[r] = 0;
+  }
+  for (size_t i = 0; i < n * dim; i++)
+    o[i] = 0;
+}
+
+static void sink(sga_rows row, size_t dim, double t) {
+  num *e = row.e, *l = row.l, *o = row.o, n = round_even((num)t), p[LANES];
+  num m = *e > n ? *e : n;
+  vec_store(p, weight(vec_set1((num)t), vec_set1(n)));
+  vec fd = vec_set1(power(*e - m)), fa = vec_set1(power(n - m));
+  vec_store(p, vec_fma(vec_set1(*l), fd, vec_mul(vec_set1(p[0]), fa)));
+  *l = p[0];
+  *e = m;
+  for (size_t d = 0; d < dim; d += LANES)
+    vec_store(o + d, vec_fma(vec_load(o + d), fd, vec_mul(vec_set1(0), fa)));
+}
+
+static void divide(sga_rows rows, size_t n, size_t dim) {
+  const num *l = rows.l;
+  num *o = rows.o;
+  for (size_t r = 0; r < n; r++, o += dim)
+    for (size_t d = 0; d < dim; d++) {
+      num x = l[r] == 0 ? o[d] : o[d] / l[r];
+      o[d] = x != x ? (num)NAN : x + 0;         /* + 0: no negative zero leaves */
+    }
+}
+
+static void join_lanes(sga_rows left, sga_rows right, size_t dim) {
+  for (int at = 0; at < SGA_TILE; at += LANES) {
+    num *ed = (num *)left.e + at, *ld = (num *)left.l + at, *od = (num *)left.o + at, fd[LANES], fa[LANES];
+    const num *ea = (num *)right.e + at, *la = (num *)right.l + at, *oa = (num *)right.o + at;
+    for (int i = 0; i < LANES; i++) {
+      num m = ed[i] > ea[i] ? ed[i] : ea[i];
+      fd[i] = power(ed[i] - m);
+      fa[i] = power(ea[i] - m);
+      ed[i] = m;
+    }
+    vec d = vec_load(fd), a = vec_load(fa);
+    vec_store(ld, vec_fma(vec_load(ld), d, vec_mul(vec_load(la), a)));
+    for (size_t i = 0; i < dim; i++, od += SGA_TILE, oa += SGA_TILE)
+      vec_store(od, vec_fma(vec_load(od), d, vec_mul(vec_load(oa), a)));
+  }
+}
+
+/* Row `lane` of a tile whose rows lie across lanes, from and to numbers side by side.  */
+static void lane_set(void *lanes, size_t lane, const void *row, size_t dim) {
+  num *to = (num *)lanes + lane;
+  const num *from = row;
+  for (size_t d = 0; d < dim; d++)
+    to[d * SGA_TILE] = from[d];
+}
+
+static void lane_get(const void *lanes, size_t lane, void *row, size_t dim) {
+  const num *from = (const num *)lanes + lane;
+  num *to = row;
+  for (size_t d = 0; d < dim; d++)
+    to[d] = from[d * SGA_TILE];
+}
+
+static bool infinite(const void *numbers, size_t n) {
+  const num *x = numbers;
+  int found = 0;
+  for (size_t i = 0; i < n; i++)
+    found |= (x[i] > NUM_MAX) | (x[i] < -NUM_MAX);
+  return found;
+}
+
+static void decode(sga_stored stored, const void *from, void *to, size_t n) {
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    vec_store((num *)to + i, vec_load_as(stored, from, i));
+  if (i < n) {                  /* not a byte past the end is read */
+    uint16_t rest[LANES * sizeof(num) / 2] = { 0 };
+    num last[LANES];
+    size_t bytes = stored == SGA_NUMBERS ? sizeof(num) : 2;
+    __builtin_memcpy(rest, (const char *)from + i * bytes, (n - i) * bytes);
+    vec_store(last, vec_load_as(stored, rest, 0));
+    for (size_t j = i; j < n; j++)
+      ((num *)to)[j] = last[j - i];
+  }
+}
+
+const sga_kernel SGA_PASTE(sga_kernel, NUM, SGA_ISA) = {
+  SGA_TEXT(NUM), SGA_TEXT(SGA_ISA), sizeof(num), absorb, absorb_lanes, join, join_lanes, decode, clear, sink, divide,
+  lane_set, lane_get, infinite
+};

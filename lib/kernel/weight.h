@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From scores to weights: rules 2 and 3 of BOUNDS, section 1, as few.h and many.h share them.
+
+   A weight is 2^(t - n) 2^(n - e) with n = rint(t): e decides what underflows and never changes a bit of a weight.
+
+   What t spans tells, before any weight is made, whether a set of keys is calm: no NaN, no inf, no event, no weight that becomes 0.  The
+   weights of calm keys need no comparison.  (A comparison a vector for events and one for zeros cost 4 % of prefill.)  */
+
+#include <math.h>
+
+#include "../elementary.h"
+
+#define HEADROOM 64
+#define WEIGHT_MIN (EXPONENT_MIN + 1)   /* k below it has weight 0, so that a weight is 0 or normal */
+
+enum { ALL_LANES = (int)(((uint64_t)1 << LANES) - 1) };
+
+static inline num power(num k) {        /* P(k) of rule 2: 2^k from the smallest normal number up, else 0; NaN for NaN */
+  num r[LANES];
+  if (!(k >= EXPONENT_MIN))
+    return k != k ? k : 0;
+  vec_store(r, vec_pow2(vec_set1(k)));
+  return r[0];
+}
+
+static inline num round_even(num t) {
+  num r[LANES];
+  vec_store(r, vec_rint(vec_set1(t)));
+  return r[0];
+}
+
+static inline vec polynomial(vec f) {
+  vec p = vec_set1(EXP2_COEFFICIENT[EXP2_DEGREE]);
+  for (int i = EXP2_DEGREE - 1; i >= 0; i--)
+    p = vec_fma(p, f, vec_set1(EXP2_COEFFICIENT[i]));
+  return p;
+}
+
+static inline vec weight(vec t, vec e) {        /* rule 3 */
+  vec n = vec_rint(t), k = vec_sub(n, e);
+  return vec_zero_below(vec_mul(polynomial(vec_sub(t, n)), vec_pow2(k)), k, vec_set1(WEIGHT_MIN));
+}
+
+static inline vec weight_calm(vec t, vec e) {   /* the same where t is calm */
+  vec n = vec_rint(t);
+  return vec_scale(polynomial(vec_sub(t, n)), vec_sub(n, e));
+}
+
+/* ---- what scores span, lane by lane ---- */
+
+typedef struct range { vec top, low, odd; } range;     /* odd is NaN where a score was NaN or infinite */
+
+static inline range range_empty(void) {
+  return (range){ vec_set1(-(num)INFINITY), vec_set1(INFINITY), vec_set1(0) };
+}
+
+static inline range range_with(range r, vec t) {
+  return (range){ vec_max(t, r.top), vec_min(t, r.low), vec_fma(t, vec_set1(0), r.odd) };
+}
+
+/* The lanes that are not calm.  */
+static inline uint32_t range_wild(range r, vec e) {
+  return vec_gt(vec_sub(vec_rint(r.top), e), vec_set1(HEADROOM)) | vec_gt(vec_set1(WEIGHT_MIN), vec_sub(vec_rint(r.low), e)) |
+         vec_nan(r.odd);
+}
+
+/* Lanes that hold no key yet: their first score that would be an event sets e before the block is begun, in place of the event. What
+   they hold is 0 or NaN, and stays so.  */
+static inline uint32_t lanes_empty(vec e, vec l) {
+  return ~vec_gt(e, vec_set1(-NUM_MAX)) & ~vec_gt(l, vec_set1(0)) & (uint32_t)ALL_LANES;
+}
+
+static inline void count(uint64_t *counter, uint32_t lanes) {
+  if (lanes)
+    *counter += (uint64_t)__builtin_popcount(lanes);
+}
