@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* segattn_attend: absorb, finalise, nothing kept.  Every tile of rows runs over all keys with a tree of its own in the thread's
-   scratch, so memory does not grow with the number of keys or queries.  */
+   scratch, so memory does not grow with the number of keys or queries.  Small calls work on the stack.  */
 
 #include <stdlib.h>
 #include <string.h>
-#ifdef _OPENMP
-# include <omp.h>
-#endif
-
 #include "internal.h"
 
 static segattn_status segments_check(const segattn_plan *plan, const segattn_queries *queries, const segattn_segment *segments,
@@ -69,73 +65,187 @@ segattn_status sga_call_check(const segattn_plan *plan, const segattn_queries *q
   return aliases_check(queries, segments, n_segments, o->lse, o->lse_name, error);
 }
 
-/* Slabs that the longest range over a batch element needs: two nodes a level, the open block, one to carry.  */
-static int slabs_needed(const segattn_queries *queries, const segattn_segment *segments, size_t n) {
-  uint64_t span = 1;
-  for (size_t b = 0; b < queries->q.shape[SEGATTN_BATCH]; b++) {
-    int64_t first = INT64_MAX, last = INT64_MIN;
-    for (size_t i = 0; i < n; i++) {
-      int64_t start = sga_segment_start(&segments[i], b), end = start + (int64_t)segments[i].k.shape[SEGATTN_POS];
-      if (start < end) {
-        first = start < first ? start : first;
-        last = end > last ? end : last;
-      }
+/* ---- the memory of a worker ---- */
+
+/* The blocks of a batch element's keys: [first, next).  */
+typedef struct blocks { uint64_t first, next; } blocks;
+
+static blocks blocks_of(const segattn_segment *segments, size_t n, size_t batch) {
+  blocks r = { UINT64_MAX, 0 };
+  for (size_t i = 0; i < n; i++) {
+    int64_t start = sga_segment_start(&segments[i], batch), end = start + (int64_t)segments[i].k.shape[SEGATTN_POS];
+    if (start < end) {
+      r.first = sga_block_of(start) < r.first ? sga_block_of(start) : r.first;
+      r.next = sga_block_of(end - 1) >= r.next ? sga_block_of(end - 1) + 1 : r.next;
     }
-    if (first < last && sga_block_of(last - 1) - sga_block_of(first) + 1 > span)
-      span = sga_block_of(last - 1) - sga_block_of(first) + 1;
   }
-  return 2 * (64 - __builtin_clzll(span)) + 2;
+  return r.first < r.next ? r : (blocks){ 0, 0 };
 }
 
-/* What one thread works in.  */
+/* Slabs for a range absorbed in order: a node a level (two, where it does not begin at a multiple of its size), the open block, one to
+   carry.  */
+static int slabs_of(blocks r) {
+  int levels = r.next > r.first + 1 ? 64 - __builtin_clzll(r.next - r.first - 1) : 0;
+  bool aligned = !(r.first & (((uint64_t)1 << levels) - 1));
+  return (aligned ? levels : 2 * levels) + 2;
+}
+
+/* What one thread, or one part of a tile's keys, works in.  */
 typedef struct worker {
+  sga_tile tile;
   sga_scratch scratch;
   sga_tree tree;
   sga_slabs slabs;
   sga_counts counts;
   segattn_events events;
   char *slab[SGA_SLABS];
-  void *m;
 } worker;
 
-static void worker_place(worker *w, const segattn_plan *plan, const sga_slabs *shape, char *memory, int n_slabs) {
-  size_t bytes = sga_slab_bytes(plan, shape);
+static size_t rounded(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/* A call, and how it is shared out: `tiles` of rows, the keys of each in `parts`.  */
+typedef struct job {
+  const segattn_plan *plan;
+  const segattn_queries *queries;
+  const segattn_segment *segments;
+  size_t n;
+  const segattn_tensor *out, *lse;
+  size_t tiles, parts;
+  sga_slabs shape;
+  sga_need need;
+  int n_slabs;
+  char *memory;                 /* a worker each, worker_bytes apart: one a thread, or one for each part of each tile */
+  size_t worker_bytes, next;
+  segattn_events total;
+} job;
+
+static worker *worker_at(const job *j, size_t i) {
+  return (worker *)(void *)(j->memory + i * j->worker_bytes);
+}
+
+static worker *worker_place(const job *j, size_t number) {
+  worker *w = worker_at(j, number);
+  size_t bytes = sga_slab_bytes(j->plan, &j->shape);
+  char *p = (char *)w + rounded(sizeof *w);
   memset(&w->counts, 0, sizeof w->counts);
   memset(&w->events, 0, sizeof w->events);
-  for (int i = 0; i < n_slabs; i++, memory += bytes)
-    w->slab[i] = memory;
-  w->slabs = *shape;
+  for (int i = 0; i < j->n_slabs; i++, p += bytes)
+    w->slab[i] = p;
+  w->slabs = j->shape;
   w->slabs.slab = w->slab;
-  w->m = memory;
-  sga_scratch_place(&w->scratch, plan, memory + SGA_TILE * sizeof(double));
+  w->tile = (sga_tile){ .tree = &w->tree, .slabs = &w->slabs, .m = p, .counts = &w->counts, .scratch = &w->scratch };
+  sga_scratch_place(&w->scratch, j->plan, &j->need, p + rounded(SGA_TILE * sizeof(double)));
+  return w;
 }
 
-static void attend_tile(worker *w, const segattn_plan *plan, const segattn_queries *queries, size_t number,
-                        const segattn_segment *segments, size_t n, const segattn_tensor *out, const segattn_tensor *lse) {
-  sga_tile t = { .tree = &w->tree, .slabs = &w->slabs, .m = w->m, .counts = &w->counts, .scratch = &w->scratch };
-  sga_join joins[SGA_SLABS];
-  int slab;
-  sga_tile_number(&t, plan, queries, number);
-  t.tile = 0;
+/* ---- tiles ---- */
+
+/* Part `part` of the keys of a tile, a whole number of blocks.  */
+static void absorb_part(const job *j, worker *w, size_t tile, size_t part) {
+  sga_tile_number(&w->tile, j->plan, j->queries, tile);
+  w->tile.tile = 0;
   sga_tree_reset(&w->tree);
-  sga_numbers_fill(plan, w->m, SGA_TILE);
-  sga_tile_begin(&t);
-  for (size_t i = 0; i < n; i++)
-    sga_tile_absorb(&t, &segments[i]);
-  int n_joins = sga_tree_root(&w->tree, joins, &slab);
-  sga_slab_joins(plan, &w->slabs, 0, joins, n_joins);
-  if (slab < 0)
-    sga_slab_clear(plan, &w->slabs, slab = 0, 0);
-  sga_tile_output(&t, &w->slabs, sga_slab_tile(plan, &w->slabs, slab, 0), out, lse, &w->events);
+  sga_numbers_fill(j->plan, w->tile.m, SGA_TILE);
+  sga_tile_begin(&w->tile);
+  if (j->parts > 1) {
+    blocks r = blocks_of(j->segments, j->n, w->tile.batch);
+    uint64_t each = (r.next - r.first + j->parts - 1) / j->parts;
+    w->tile.block_first = r.first + part * each;
+    w->tile.block_next = w->tile.block_first + each;
+  }
+  for (size_t i = 0; i < j->n; i++)
+    sga_tile_absorb(&w->tile, &j->segments[i]);
 }
 
-void sga_events_add(segattn_events *to, const sga_counts *counts, const segattn_events *rows) {
-  to->rescales += counts->rescales;
-  to->underflow += counts->underflow;
-  to->nan += counts->nan;
-  to->inf += counts->inf;
-  to->overflow += rows->overflow;
-  to->masked_rows += rows->masked_rows;
+static void output(const job *j, worker *w) {
+  sga_join joins[SGA_SLABS];
+  int slab, n_joins = sga_tree_root(&w->tree, joins, &slab);
+  sga_slab_joins(j->plan, &w->slabs, 0, joins, n_joins);
+  if (slab < 0)
+    sga_slab_clear(j->plan, &w->slabs, slab = 0, 0);
+  sga_tile_output(&w->tile, &w->slabs, sga_slab_tile(j->plan, &w->slabs, slab, 0), j->out, j->lse, &w->events);
+}
+
+/* Parts that meet on block lines merge exactly.  */
+static void merge_part(const job *j, worker *into, const worker *from) {
+  sga_merge m;
+  sga_tree_merge(&into->tree, &from->tree, &m);
+  for (int i = 0; i < m.n_copies; i++)
+    memcpy(into->slab[m.copy[i].right], from->slab[m.copy[i].left], sga_slab_bytes(j->plan, &j->shape));
+  sga_slab_joins(j->plan, &into->slabs, 0, m.join, m.n_joins);
+}
+
+static void whole_tiles(void *call, int thread) {
+  job *j = call;
+  worker *w = worker_place(j, (size_t)thread);
+  for (size_t i; (i = sga_take(&j->next)) < j->tiles;) {
+    absorb_part(j, w, i, 0);
+    output(j, w);
+  }
+  sga_events_collect(&j->total, &w->counts, &w->events);
+}
+
+static void parts_absorb(void *call, int thread) {
+  job *j = call;
+  (void)thread;
+  for (size_t i; (i = sga_take(&j->next)) < j->tiles * j->parts;)
+    absorb_part(j, worker_place(j, i), i / j->parts, i % j->parts);
+}
+
+static void parts_merge(void *call, int thread) {
+  job *j = call;
+  (void)thread;
+  for (size_t i; (i = sga_take(&j->next)) < j->tiles;) {
+    worker *into = worker_at(j, i * j->parts);
+    for (size_t part = 1; part < j->parts; part++)
+      merge_part(j, into, worker_at(j, i * j->parts + part));
+    output(j, into);
+    for (size_t part = 0; part < j->parts; part++) {
+      worker *w = worker_at(j, i * j->parts + part);
+      sga_events_collect(&j->total, &w->counts, &w->events);
+    }
+  }
+}
+
+/* ---- the call ---- */
+
+enum { STACK_BYTES = 96 << 10, PART_BLOCKS = 8 };
+
+/* Threads take tiles; where there are fewer tiles than threads, parts of at least PART_BLOCKS blocks of their keys.  Returns the
+   number of threads, and fills in the memory of a worker.  */
+static int share_out(job *j) {
+  size_t keys = 0, longest = 0;
+  uint64_t span = 0;
+  for (size_t i = 0; i < j->n; i++) {
+    size_t n = j->segments[i].k.shape[SEGATTN_POS];
+    keys += n;
+    longest = n > longest ? n : longest;
+    j->need.mask |= j->segments[i].mask.data != NULL;
+  }
+  for (size_t b = 0; b < j->queries->q.shape[SEGATTN_BATCH]; b++) {
+    blocks r = blocks_of(j->segments, j->n, b);
+    j->n_slabs = slabs_of(r) > j->n_slabs ? slabs_of(r) : j->n_slabs;
+    span = r.next - r.first > span ? r.next - r.first : span;
+  }
+  j->need.keys = longest < SGA_BLOCK ? longest : SGA_BLOCK;
+  j->need.lanes = j->shape.many;
+  int threads = sga_threads(j->plan, SIZE_MAX, sga_flops(j->plan, j->queries, keys));
+  j->parts = 1;
+  if (j->tiles && j->tiles < (size_t)threads && span >= 2 * PART_BLOCKS) {
+    j->parts = ((size_t)threads + j->tiles - 1) / j->tiles * (j->tiles > 1 ? 2 : 1);
+    j->parts = j->parts < span / PART_BLOCKS ? j->parts : span / PART_BLOCKS;
+    j->n_slabs *= 2;                            /* a merge holds what both had */
+  }
+  j->worker_bytes = rounded(sizeof(worker)) + (size_t)j->n_slabs * sga_slab_bytes(j->plan, &j->shape) +
+                    rounded(SGA_TILE * sizeof(double)) + rounded(sga_scratch_bytes(j->plan, &j->need));
+  return (int)(j->tiles * j->parts < (size_t)threads ? (j->tiles ? j->tiles * j->parts : 1) : (size_t)threads);
+}
+
+static void attend(job *j, int threads) {
+  sga_parallel(threads, j->parts > 1 ? parts_absorb : whole_tiles, j);
+  j->next = 0;
+  if (j->parts > 1)
+    sga_parallel(j->tiles < (size_t)threads ? (int)j->tiles : threads, parts_merge, j);
 }
 
 segattn_status segattn_attend(const segattn_plan *plan, const segattn_queries *queries, const segattn_segment *segments,
@@ -145,39 +255,22 @@ segattn_status segattn_attend(const segattn_plan *plan, const segattn_queries *q
   segattn_status status = sga_call_check(plan, queries, segments, n_segments, &outputs, error);
   if (status)
     return status;
-  size_t tiles = sga_tile_count(plan, queries);
-  int threads = tiles < (size_t)plan->threads ? (int)(tiles ? tiles : 1) : plan->threads;
-  int n_slabs = slabs_needed(queries, segments, n_segments);
-  sga_slabs shape = { 0 };
-  sga_slabs_shape(&shape, plan, queries, 1);
-  size_t bytes = (size_t)n_slabs * sga_slab_bytes(plan, &shape) + SGA_TILE * sizeof(double) + sga_scratch_bytes(plan);
-  bytes = (bytes + 127) / 64 * 64;
-  char *memory = aligned_alloc(64, bytes * (size_t)threads);
-  if (!memory)
-    return sga_fail(error, SEGATTN_ENOMEM, "plan", "cannot have %zu bytes of scratch", bytes * (size_t)threads);
-  segattn_events total = { 0 };
-  sga_environment outer;                /* libomp's serial regions drop the caller's exception flags */
-  sga_environment_set(&outer);
-#pragma omp parallel num_threads(threads)
-  {
-    worker w;
-    sga_environment environment;
-    sga_environment_set(&environment);
-#ifdef _OPENMP
-    worker_place(&w, plan, &shape, memory + (size_t)omp_get_thread_num() * bytes, n_slabs);
-#else
-    worker_place(&w, plan, &shape, memory, n_slabs);
-#endif
-#pragma omp for schedule(dynamic)
-    for (size_t i = 0; i < tiles; i++)
-      attend_tile(&w, plan, queries, i, segments, n_segments, out, lse);
-#pragma omp critical(sga_events)
-    sga_events_add(&total, &w.counts, &w.events);
-    sga_environment_restore(&environment);
+  job j = { .plan = plan, .queries = queries, .segments = segments, .n = n_segments, .out = out, .lse = lse,
+            .tiles = sga_tile_count(plan, queries) };
+  sga_slabs_shape(&j.shape, plan, queries, 1);
+  int threads = share_out(&j);
+  size_t bytes = j.worker_bytes * (j.parts > 1 ? j.tiles * j.parts : (size_t)threads);
+  if (bytes <= STACK_BYTES) {
+    _Alignas(64) char memory[STACK_BYTES];
+    j.memory = memory;
+    attend(&j, threads);
+  } else {
+    if (!(j.memory = aligned_alloc(64, bytes)))
+      return sga_fail(error, SEGATTN_ENOMEM, "plan", "cannot have %zu bytes of scratch", bytes);
+    attend(&j, threads);
+    free(j.memory);
   }
-  sga_environment_restore(&outer);
-  free(memory);
   if (events)
-    *events = total;
+    *events = j.total;
   return SEGATTN_OK;
 }

@@ -12,16 +12,16 @@ segattn_queries sga_state_shape(const segattn_state *s) {
 }
 
 /* The tile's root, evaluated on a copy in this thread's memory: `slabs`, whose table has room for SGA_SLABS.  */
-static sga_rows root_of(segattn_state *s, sga_tile *t, sga_slabs *slabs) {
+static sga_rows root_of(segattn_state *s, sga_tile *t, int thread, sga_slabs *slabs) {
   const segattn_plan *plan = s->plan;
   const sga_sequence *q = &s->sequences[t->batch];
-  char *memory = s->finish[sga_thread_number()];
+  char *memory = s->finish[thread];
   sga_join joins[SGA_SLABS];
   int slab;
   sga_slabs_shape(slabs, plan, t->queries, 1);
   for (int i = 0; i < s->finish_slabs; i++) {
     slabs->slab[i] = memory + (size_t)i * sga_slab_bytes(plan, slabs);
-    if (t->tree->used[i])
+    if (i < t->tree->slabs && t->tree->used[i])
       sga_slab_copy(plan, slabs, 0, &q->slabs, t->tile, i);
   }
   int n = sga_tree_root(t->tree, joins, &slab);
@@ -49,41 +49,43 @@ static void export_row(const segattn_plan *plan, const sga_tile *t, size_t i, sg
   }
 }
 
+typedef struct evaluation {
+  segattn_state *s;
+  const outputs *x;
+  segattn_queries queries;
+  size_t tiles, next;
+  segattn_events rows;
+} evaluation;
+
+static void evaluate_tiles(void *job, int thread) {
+  evaluation *v = job;
+  const outputs *x = v->x;
+  const segattn_plan *plan = v->s->plan;
+  segattn_events own = { 0 };
+  sga_counts counts = { 0 };
+  for (size_t i; (i = sga_take(&v->next)) < v->tiles;) {
+    sga_tile t;
+    sga_tree tree;
+    sga_scratch scratch;
+    char *copy[SGA_SLABS];
+    double room[2 + SEGATTN_MAX_DIM];
+    sga_slabs slabs = { .slab = copy };
+    sga_state_tile(v->s, &v->queries, i, thread, &t, &tree, &scratch, &counts);
+    sga_rows root = root_of(v->s, &t, thread, &slabs);
+    for (size_t r = 0; (x->M || x->S || x->O) && r < t.n; r++)
+      export_row(plan, &t, r, sga_slab_row(plan, &slabs, root, r, room), x);
+    sga_tile_output(&t, &slabs, root, x->out, x->lse, &own);
+  }
+  sga_events_collect(&v->rows, &counts, &own);
+}
+
 /* Every tile's root to the outputs that are asked for.  */
 static void evaluate(segattn_state *s, const outputs *x) {
-  segattn_queries queries = sga_state_shape(s);
-  size_t tiles = sga_tile_count(s->plan, &queries);
-  int threads = tiles < (size_t)s->plan->threads ? (int)(tiles ? tiles : 1) : s->plan->threads;
-  segattn_events rows = { 0 };
-  sga_environment outer;                /* libomp's serial regions drop the caller's exception flags */
-  sga_environment_set(&outer);
-#pragma omp parallel num_threads(threads)
-  {
-    segattn_events own = { 0 };
-    sga_environment environment;
-    sga_environment_set(&environment);
-#pragma omp for schedule(dynamic)
-    for (size_t i = 0; i < tiles; i++) {
-      sga_tile t;
-      sga_tree tree;
-      sga_scratch scratch;
-      sga_counts counts = { 0 };
-      sga_state_tile(s, &queries, i, &t, &tree, &scratch, &counts);
-      char *copy[SGA_SLABS];
-      double room[2 + SEGATTN_MAX_DIM];
-      sga_slabs slabs = { .slab = copy };
-      sga_rows root = root_of(s, &t, &slabs);
-      for (size_t r = 0; (x->M || x->S || x->O) && r < t.n; r++)
-        export_row(s->plan, &t, r, sga_slab_row(s->plan, &slabs, root, r, room), x);
-      sga_tile_output(&t, &slabs, root, x->out, x->lse, &own);
-    }
-#pragma omp critical(sga_events)
-    sga_events_add(&rows, &(sga_counts){ 0 }, &own);
-    sga_environment_restore(&environment);
-  }
-  sga_environment_restore(&outer);
-  s->events.overflow = rows.overflow;
-  s->events.masked_rows = rows.masked_rows;
+  evaluation v = { .s = s, .x = x, .queries = sga_state_shape(s) };
+  v.tiles = sga_tile_count(s->plan, &v.queries);
+  sga_parallel(sga_threads(s->plan, v.tiles, sga_flops(s->plan, &v.queries, 64)), evaluate_tiles, &v);
+  s->events.overflow = v.rows.overflow;
+  s->events.masked_rows = v.rows.masked_rows;
 }
 
 segattn_status segattn_state_finalise(const segattn_state *state, const segattn_tensor *out, const segattn_tensor *lse,

@@ -87,8 +87,7 @@ enum { SGA_NODES = 256, SGA_SLABS = SGA_NODES + 2 };    /* a range absorbed in o
 typedef struct sga_node { uint64_t index; int level, slab; } sga_node;
 
 typedef struct sga_tree {
-  int n;                        /* nodes, in increasing position */
-  sga_node node[SGA_NODES];
+  int n, slabs;                 /* nodes in increasing position; slabs that were in use so far */
   bool open;                    /* there is an open block, */
   uint64_t block;               /* this one, */
   int slab;                     /* in this slab */
@@ -96,6 +95,7 @@ typedef struct sga_tree {
   uint64_t first, next;
   int64_t end;                  /* position after the last key's segment; a segment begins here or later */
   int inexact;                  /* merges that met inside a block or overlapped */
+  sga_node node[SGA_NODES];
   bool used[SGA_SLABS];         /* slabs in use */
 } sga_tree;
 
@@ -105,6 +105,7 @@ typedef struct sga_join { int left, right; } sga_join;
 uint64_t sga_block_of(int64_t position);
 int64_t sga_block_start(uint64_t block);
 void sga_tree_reset(sga_tree *t);
+void sga_tree_copy(sga_tree *to, const sga_tree *from);
 /* Makes `block` the open one and closes another.  Returns the number of joins to do first, in order; *fresh: the slab is new and
    must be cleared after them.  `joins` has room for SGA_SLABS.  */
 int sga_tree_enter(sga_tree *t, uint64_t block, sga_join *joins, bool *fresh);
@@ -145,8 +146,11 @@ typedef struct sga_scratch {
   void *memory;
 } sga_scratch;
 
-size_t sga_scratch_bytes(const segattn_plan *plan);
-void sga_scratch_place(sga_scratch *s, const segattn_plan *plan, void *memory);
+/* What a call needs of it: decoded keys of a block at most, whether rows lie across lanes, whether there is a mask.  */
+typedef struct sga_need { size_t keys; bool lanes, mask; } sga_need;
+
+size_t sga_scratch_bytes(const segattn_plan *plan, const sga_need *need);
+void sga_scratch_place(sga_scratch *s, const segattn_plan *plan, const sga_need *need, void *memory);
 
 /* A tile: `n` rows from `row` on among the rows of (batch, KV head), with their accumulators in tile `tile` of the slabs.  */
 typedef struct sga_tile {
@@ -160,6 +164,7 @@ typedef struct sga_tile {
   sga_counts *counts;
   sga_scratch *scratch;
   int64_t position[SGA_TILE], lowest, highest;  /* of its queries */
+  uint64_t block_first, block_next;     /* keys of other blocks are left out */
 } sga_tile;
 
 void sga_tile_begin(sga_tile *t);                       /* their positions; decodes the queries */
@@ -173,9 +178,17 @@ size_t sga_tile_query(const sga_tile *t, size_t i);
 void sga_tile_output(const sga_tile *t, const sga_slabs *slabs, sga_rows root, const segattn_tensor *out, const segattn_tensor *lse,
                      segattn_events *events);
 
-void sga_events_add(segattn_events *to, const sga_counts *counts, const segattn_events *rows);
+/* ---- parallel loops ---- */
 
-/* ---- calls and parallel loops ---- */
+/* How many threads `items` of work with so many operations are worth.  */
+int sga_threads(const segattn_plan *plan, size_t items, double flops);
+/* Calls body(job, thread) in each of `threads` threads, 0 <= thread < threads, each in a floating-point environment that is set; one thread is
+   the caller, and nothing is started.  */
+void sga_parallel(int threads, void (*body)(void *job, int thread), void *job);
+size_t sga_take(size_t *next);          /* (*next)++, by one thread at a time */
+void sga_events_collect(segattn_events *to, const sga_counts *counts, const segattn_events *rows);      /* likewise */
+
+/* ---- calls ---- */
 
 typedef struct sga_outputs {
   const segattn_tensor *out, *lse;      /* either may be NULL */
@@ -187,6 +200,7 @@ segattn_status sga_outputs_check(const segattn_plan *plan, const segattn_queries
 segattn_status sga_call_check(const segattn_plan *plan, const segattn_queries *queries, const segattn_segment *segments,
                               size_t n_segments, const sga_outputs *o, segattn_error *error);
 
+double sga_flops(const segattn_plan *plan, const segattn_queries *queries, size_t keys);       /* without what a mask spares */
 
 /* The tiles of a batch of queries, numbered: tile `i` of sga_tile_count; tile->tile counts those of its batch element.  */
 size_t sga_tile_count(const segattn_plan *plan, const segattn_queries *queries);

@@ -37,6 +37,14 @@ void sga_tile_number(sga_tile *t, const segattn_plan *plan, const segattn_querie
   t->kv_head = i / tiles % plan->problem.kv_heads;
   t->batch = i / tiles / plan->problem.kv_heads;
   t->tile = i % (tiles * plan->problem.kv_heads);
+  t->block_first = 0;
+  t->block_next = UINT64_MAX;
+}
+
+double sga_flops(const segattn_plan *plan, const segattn_queries *queries, size_t keys) {
+  const size_t *shape = queries->q.shape;
+  double rows = (double)shape[SEGATTN_BATCH] * (double)shape[SEGATTN_POS] * (double)plan->problem.q_heads;
+  return 2 * rows * (double)keys * (double)(plan->pad_k + plan->pad_v);
 }
 
 /* ---- numbers in scratch ---- */
@@ -45,19 +53,26 @@ static size_t number_bytes(const segattn_plan *plan, size_t n) {
   return (n * plan->kernel->size + 63) / 64 * 64;
 }
 
-size_t sga_scratch_bytes(const segattn_plan *plan) {
-  return number_bytes(plan, SGA_TILE * plan->pad_k) + number_bytes(plan, SGA_BLOCK * plan->pad_k) +
-         number_bytes(plan, SGA_BLOCK * plan->pad_v) + number_bytes(plan, SGA_TILE * SGA_BLOCK) +
-         number_bytes(plan, SGA_TILE * SGA_BLOCK) + SGA_BLOCK * sizeof(double);
+/* Rows across lanes have their scores in [key][SGA_TILE], and before that one row of queries at a time; rows one by one have scores, weights
+   and factors of SGA_ROWS.  */
+static size_t weights_bytes(const segattn_plan *plan, const sga_need *need) {
+  size_t lanes = SGA_TILE * need->keys > plan->pad_k ? SGA_TILE * need->keys : plan->pad_k;
+  return number_bytes(plan, need->lanes ? lanes : 3 * SGA_ROWS * SGA_BLOCK);
 }
 
-void sga_scratch_place(sga_scratch *s, const segattn_plan *plan, void *memory) {
+size_t sga_scratch_bytes(const segattn_plan *plan, const sga_need *need) {
+  return number_bytes(plan, SGA_TILE * plan->pad_k) + number_bytes(plan, need->keys * plan->pad_k) +
+         number_bytes(plan, need->keys * plan->pad_v) + weights_bytes(plan, need) +
+         (need->mask ? number_bytes(plan, SGA_TILE * SGA_BLOCK) + SGA_BLOCK * sizeof(double) : 0);
+}
+
+void sga_scratch_place(sga_scratch *s, const segattn_plan *plan, const sga_need *need, void *memory) {
   char *p = memory;
   s->q = p;
   s->k = p += number_bytes(plan, SGA_TILE * plan->pad_k);
-  s->v = p += number_bytes(plan, SGA_BLOCK * plan->pad_k);
-  s->bias = p += number_bytes(plan, SGA_BLOCK * plan->pad_v);
-  s->weights = p += number_bytes(plan, SGA_TILE * SGA_BLOCK);
+  s->v = p += number_bytes(plan, need->keys * plan->pad_k);
+  s->weights = p += number_bytes(plan, need->keys * plan->pad_v);
+  s->bias = p += weights_bytes(plan, need);
   s->mask = (double *)(void *)(p + number_bytes(plan, SGA_TILE * SGA_BLOCK));
 }
 
@@ -335,9 +350,13 @@ static void absorb_many(const sga_tile *t, const span *s) {
 }
 
 void sga_tile_absorb(const sga_tile *t, const segattn_segment *segment) {
-  size_t keys = segment->k.shape[SEGATTN_POS];
-  int64_t start = sga_segment_start(segment, t->batch);
-  for (size_t j = 0; j < keys;) {
+  int64_t start = sga_segment_start(segment, t->batch), from = start, end = start + (int64_t)segment->k.shape[SEGATTN_POS];
+  if (from < end && sga_block_of(from) < t->block_first)
+    from = sga_block_of(end - 1) < t->block_first ? end : sga_block_start(t->block_first);
+  if (from < end && sga_block_of(end - 1) >= t->block_next)
+    end = sga_block_of(from) >= t->block_next ? from : sga_block_start(t->block_next);
+  size_t keys = (size_t)(end - start);
+  for (size_t j = (size_t)(from - start); j < keys;) {
     sga_join joins[SGA_SLABS];
     bool fresh;
     uint64_t block = sga_block_of(start + (int64_t)j);

@@ -3,15 +3,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#ifdef _OPENMP
-# include <omp.h>
-#endif
-
 #include "state.h"
 
 static size_t tree_slabs(const sga_tree *t) {
   size_t n = 0;
-  for (size_t i = 0; i < SGA_SLABS; i++)
+  for (size_t i = 0; i < (size_t)t->slabs; i++)
     n = t->used[i] ? i + 1 : n;
   return n;
 }
@@ -67,9 +63,11 @@ static int slabs_of_keys(size_t keys) {
   return keys ? 2 * levels + 1 : 1;
 }
 
+static const sga_need whole_scratch = { SGA_BLOCK, true, true };
+
 static bool state_memory(segattn_state *s, const segattn_queries *queries) {
   const segattn_plan *plan = s->plan;
-  s->scratch_bytes = (sga_scratch_bytes(plan) + 127) / 64 * 64;
+  s->scratch_bytes = (sga_scratch_bytes(plan, &whole_scratch) + 127) / 64 * 64;
   s->sequences = calloc(s->batch ? s->batch : 1, sizeof *s->sequences);
   s->finish = calloc((size_t)plan->threads, sizeof *s->finish);
   s->scratch = aligned_alloc(64, s->scratch_bytes * (size_t)plan->threads);
@@ -114,20 +112,12 @@ segattn_status segattn_state_alloc(segattn_state **state, const segattn_plan *pl
 
 /* ---- tiles of a state ---- */
 
-int sga_thread_number(void) {
-#ifdef _OPENMP
-  return omp_get_thread_num();
-#else
-  return 0;
-#endif
-}
-
-void sga_state_tile(segattn_state *s, const segattn_queries *queries, size_t i, sga_tile *t, sga_tree *tree,
+void sga_state_tile(segattn_state *s, const segattn_queries *queries, size_t i, int thread, sga_tile *t, sga_tree *tree,
                     sga_scratch *scratch, sga_counts *counts) {
   sga_tile_number(t, s->plan, queries, i);
   sga_sequence *q = &s->sequences[t->batch];
-  sga_scratch_place(scratch, s->plan, s->scratch + (size_t)sga_thread_number() * s->scratch_bytes);
-  memcpy(tree, &q->tree, sizeof *tree);
+  sga_scratch_place(scratch, s->plan, &whole_scratch, s->scratch + (size_t)thread * s->scratch_bytes);
+  sga_tree_copy(tree, &q->tree);
   t->tree = tree;
   t->slabs = &q->slabs;
   t->m = (char *)q->m + t->tile * SGA_TILE * s->plan->kernel->size;
@@ -172,6 +162,27 @@ static segattn_status absorb_check(segattn_state *s, const segattn_queries *quer
   return SEGATTN_OK;
 }
 
+typedef struct absorption {
+  segattn_state *s;
+  const segattn_queries *queries;
+  const segattn_segment *segment;
+  size_t tiles, next;
+} absorption;
+
+static void absorb_tiles(void *job, int thread) {
+  absorption *a = job;
+  sga_counts counts = { 0 };
+  for (size_t i; (i = sga_take(&a->next)) < a->tiles;) {
+    sga_tree tree;
+    sga_tile t;
+    sga_scratch scratch;
+    sga_state_tile(a->s, a->queries, i, thread, &t, &tree, &scratch, &counts);
+    sga_tile_begin(&t);
+    sga_tile_absorb(&t, a->segment);
+  }
+  sga_events_collect(&a->s->events, &counts, &(segattn_events){ 0 });
+}
+
 segattn_status segattn_state_absorb(segattn_state *s, const segattn_queries *queries, const segattn_segment *segment,
                                     segattn_error *error) {
   segattn_status status = absorb_check(s, queries, segment, error);
@@ -179,33 +190,13 @@ segattn_status segattn_state_absorb(segattn_state *s, const segattn_queries *que
     return status;
   sga_tree after;
   for (size_t b = 0; b < s->batch; b++) {
-    memcpy(&after, &s->sequences[b].tree, sizeof after);
+    sga_tree_copy(&after, &s->sequences[b].tree);
     if (!reserve(s, &s->sequences[b], foresee(&after, segment, b)))
       return sga_fail(error, SEGATTN_ENOMEM, "state", "cannot grow");
   }
-  size_t tiles = segment->k.shape[SEGATTN_POS] ? sga_tile_count(s->plan, queries) : 0;
-  int threads = tiles < (size_t)s->plan->threads ? (int)(tiles ? tiles : 1) : s->plan->threads;
-  sga_environment outer;                /* libomp's serial regions drop the caller's exception flags */
-  sga_environment_set(&outer);
-#pragma omp parallel num_threads(threads)
-  {
-    sga_counts counts = { 0 };
-    sga_tree tree;
-    sga_tile t;
-    sga_scratch scratch;
-    sga_environment environment;
-    sga_environment_set(&environment);
-#pragma omp for schedule(dynamic)
-    for (size_t i = 0; i < tiles; i++) {
-      sga_state_tile(s, queries, i, &t, &tree, &scratch, &counts);
-      sga_tile_begin(&t);
-      sga_tile_absorb(&t, segment);
-    }
-#pragma omp critical(sga_events)
-    sga_events_add(&s->events, &counts, &(segattn_events){ 0 });
-    sga_environment_restore(&environment);
-  }
-  sga_environment_restore(&outer);
+  size_t keys = segment->k.shape[SEGATTN_POS];
+  absorption a = { s, queries, segment, keys ? sga_tile_count(s->plan, queries) : 0, 0 };
+  sga_parallel(sga_threads(s->plan, a.tiles, sga_flops(s->plan, queries, keys)), absorb_tiles, &a);
   for (size_t b = 0; b < s->batch; b++)
     foresee(&s->sequences[b].tree, segment, b);
   return SEGATTN_OK;
@@ -274,7 +265,7 @@ segattn_status segattn_state_merge(segattn_state *into, const segattn_state *fro
     return status;
   sga_tree after;
   for (size_t b = 0; b < into->batch; b++) {
-    memcpy(&after, &into->sequences[b].tree, sizeof after);
+    sga_tree_copy(&after, &into->sequences[b].tree);
     size_t before = tree_slabs(&after), most = before;
     if (!sga_tree_merge(&after, &from->sequences[b].tree, &into->merge))
       return sga_fail(error, SEGATTN_EUNSUPPORTED, "from", "brings more separate ranges than the %d that a state holds: merge "
@@ -292,6 +283,6 @@ segattn_status segattn_state_merge(segattn_state *into, const segattn_state *fro
   }
   sga_environment_restore(&environment);
   sga_counts counts = { from->events.rescales, from->events.underflow, from->events.nan, from->events.inf };
-  sga_events_add(&into->events, &counts, &(segattn_events){ 0 });
+  sga_events_collect(&into->events, &counts, &(segattn_events){ 0 });
   return SEGATTN_OK;
 }

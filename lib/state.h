@@ -27,9 +27,8 @@ struct segattn_state {
 };
 
 segattn_queries sga_state_shape(const segattn_state *s);        /* queries without data, to number tiles */
-int sga_thread_number(void);
-/* Tile number i of the state, to work in this thread's scratch.  `tree` becomes a copy of the sequence's.  */
-void sga_state_tile(segattn_state *s, const segattn_queries *queries, size_t i, sga_tile *t, sga_tree *tree,
+/* Tile number i of the state, to work in the scratch of `thread`.  `tree` becomes a copy of the sequence's.  */
+void sga_state_tile(segattn_state *s, const segattn_queries *queries, size_t i, int thread, sga_tile *t, sga_tree *tree,
                     sga_scratch *scratch, sga_counts *counts);
 
 #endif

@@ -24,15 +24,25 @@ int64_t sga_block_start(uint64_t block) {
   return (int64_t)(block * SGA_BLOCK - (uint64_t)ORIGIN);
 }
 
-void sga_tree_reset(sga_tree *t) {
-  memset(t, 0, sizeof *t);
+void sga_tree_reset(sga_tree *t) {              /* `node` is not read past n, `used` not past slabs */
+  t->n = t->inexact = t->slabs = 0;
+  t->open = t->begun = false;
+  t->block = t->first = t->next = 0;
+  t->slab = 0;
   t->end = INT64_MIN;
+}
+
+void sga_tree_copy(sga_tree *to, const sga_tree *from) {
+  memcpy(to, from, offsetof(sga_tree, node));
+  memcpy(to->node, from->node, (size_t)from->n * sizeof *from->node);
+  memcpy(to->used, from->used, (size_t)from->slabs * sizeof *from->used);
 }
 
 static int take(sga_tree *t) {
   int slab = 0;
-  while (t->used[slab])
+  while (slab < t->slabs && t->used[slab])
     slab++;
+  t->slabs = slab < t->slabs ? t->slabs : slab + 1;
   t->used[slab] = true;
   return slab;
 }
