@@ -228,6 +228,7 @@ static int share_out(job *j) {
     span = r.next - r.first > span ? r.next - r.first : span;
   }
   j->need.keys = longest < SGA_BLOCK ? longest : SGA_BLOCK;
+  j->need.rows = j->shape.tile_rows;
   j->need.lanes = j->shape.many;
   int threads = sga_threads(j->plan, SIZE_MAX, sga_flops(j->plan, j->queries, keys));
   j->parts = 1;

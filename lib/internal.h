@@ -120,7 +120,7 @@ bool sga_tree_merge(sga_tree *into, const sga_tree *from, sga_merge *m);
 
 /* The accumulators (e, l, o) of tiles of rows: slabs, each a tile after the other.  Rows of one KV head lie side by side: query by
    query, the heads of the group within a query; a tile belongs to one KV head.  With many rows to a KV head they lie across
-   lanes (kernel/many.h), with few one by one (kernel/few.h).  */
+   lanes, SGA_LANES together (kernel/many.h), with few one by one (kernel/few.h).  */
 typedef struct sga_slabs {
   char **slab;                  /* slab number -> memory; NULL: not there yet */
   size_t tiles, tile_rows;      /* rows that a tile has room for, at most SGA_TILE */
@@ -130,6 +130,8 @@ typedef struct sga_slabs {
 void sga_slabs_shape(sga_slabs *s, const segattn_plan *plan, const segattn_queries *queries, size_t tiles);
 size_t sga_slab_bytes(const segattn_plan *plan, const sga_slabs *slabs);
 sga_rows sga_slab_tile(const segattn_plan *plan, const sga_slabs *slabs, int number, size_t tile);
+/* The rows of a tile from `row` on: a multiple of SGA_LANES where rows lie across lanes.  */
+sga_rows sga_slab_lanes(const segattn_plan *plan, sga_rows tile, size_t row);
 void sga_slab_joins(const segattn_plan *plan, const sga_slabs *slabs, size_t tile, const sga_join *joins, int n);
 void sga_slab_clear(const segattn_plan *plan, const sga_slabs *slabs, int number, size_t tile);
 void sga_slab_copy(const segattn_plan *plan, const sga_slabs *to, size_t to_tile, const sga_slabs *from, size_t tile, int number);
@@ -146,8 +148,8 @@ typedef struct sga_scratch {
   void *memory;
 } sga_scratch;
 
-/* What a call needs of it: decoded keys of a block at most, whether rows lie across lanes, whether there is a mask.  */
-typedef struct sga_need { size_t keys; bool lanes, mask; } sga_need;
+/* What a call needs of it: rows of a tile, decoded keys of a block at most, whether rows lie across lanes, whether there is a mask.  */
+typedef struct sga_need { size_t rows, keys; bool lanes, mask; } sga_need;
 
 size_t sga_scratch_bytes(const segattn_plan *plan, const sga_need *need);
 void sga_scratch_place(sga_scratch *s, const segattn_plan *plan, const sga_need *need, void *memory);
@@ -181,7 +183,7 @@ void sga_tile_output(const sga_tile *t, const sga_slabs *slabs, sga_rows root, c
 /* ---- parallel loops ---- */
 
 /* How many threads `items` of work with so many operations are worth.  */
-int sga_threads(const segattn_plan *plan, size_t items, double flops);
+int sga_threads(const segattn_plan *plan, size_t items, uint64_t flops);
 /* Calls body(job, thread) in each of `threads` threads, 0 <= thread < threads, each in a floating-point environment that is set; one thread is
    the caller, and nothing is started.  */
 void sga_parallel(int threads, void (*body)(void *job, int thread), void *job);
@@ -200,7 +202,7 @@ segattn_status sga_outputs_check(const segattn_plan *plan, const segattn_queries
 segattn_status sga_call_check(const segattn_plan *plan, const segattn_queries *queries, const segattn_segment *segments,
                               size_t n_segments, const sga_outputs *o, segattn_error *error);
 
-double sga_flops(const segattn_plan *plan, const segattn_queries *queries, size_t keys);       /* without what a mask spares */
+uint64_t sga_flops(const segattn_plan *plan, const segattn_queries *queries, size_t keys);       /* without what a mask spares */
 
 /* The tiles of a batch of queries, numbered: tile `i` of sga_tile_count; tile->tile counts those of its batch element.  */
 size_t sga_tile_count(const segattn_plan *plan, const segattn_queries *queries);

@@ -7,14 +7,13 @@
 
 #include "internal.h"
 
-#define THREAD_FLOPS 0x1p22             /* less is done before another thread has woken up */
+#define THREAD_FLOPS ((uint64_t)1 << 22)         /* less is done before another thread has woken up */
 
-int sga_threads(const segattn_plan *plan, size_t items, double flops) {
+int sga_threads(const segattn_plan *plan, size_t items, uint64_t flops) {
   int threads = plan->threads;
-  if (flops < (double)threads * THREAD_FLOPS)
-    threads = 1 + (int)(flops / THREAD_FLOPS);
-  if (threads > plan->threads)
-    threads = plan->threads;
+  if (flops / THREAD_FLOPS < (uint64_t)threads)
+    threads = (int)(flops / THREAD_FLOPS) + 1;
+  threads = threads < plan->threads ? threads : plan->threads;
   return items < (size_t)threads ? (int)(items ? items : 1) : threads;
 }
 

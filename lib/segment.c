@@ -41,10 +41,15 @@ void sga_tile_number(sga_tile *t, const segattn_plan *plan, const segattn_querie
   t->block_next = UINT64_MAX;
 }
 
-double sga_flops(const segattn_plan *plan, const segattn_queries *queries, size_t keys) {
+/* In integers, for the caller's exception flags.  */
+uint64_t sga_flops(const segattn_plan *plan, const segattn_queries *queries, size_t keys) {
   const size_t *shape = queries->q.shape;
-  double rows = (double)shape[SEGATTN_BATCH] * (double)shape[SEGATTN_POS] * (double)plan->problem.q_heads;
-  return 2 * rows * (double)keys * (double)(plan->pad_k + plan->pad_v);
+  const uint64_t factor[] = { shape[SEGATTN_BATCH], shape[SEGATTN_POS], plan->problem.q_heads, keys, plan->pad_k + plan->pad_v };
+  uint64_t flops = 2;
+  for (size_t i = 0; i < sizeof factor / sizeof *factor; i++)
+    if (__builtin_mul_overflow(flops, factor[i], &flops))
+      return UINT64_MAX;
+  return flops;
 }
 
 /* ---- numbers in scratch ---- */
@@ -53,27 +58,27 @@ static size_t number_bytes(const segattn_plan *plan, size_t n) {
   return (n * plan->kernel->size + 63) / 64 * 64;
 }
 
-/* Rows across lanes have their scores in [key][SGA_TILE], and before that one row of queries at a time; rows one by one have scores, weights
+/* Rows across lanes have their scores in [key][SGA_LANES], and before that one row of queries at a time; rows one by one have scores, weights
    and factors of SGA_ROWS.  */
 static size_t weights_bytes(const segattn_plan *plan, const sga_need *need) {
-  size_t lanes = SGA_TILE * need->keys > plan->pad_k ? SGA_TILE * need->keys : plan->pad_k;
+  size_t lanes = SGA_LANES * need->keys > plan->pad_k ? SGA_LANES * need->keys : plan->pad_k;
   return number_bytes(plan, need->lanes ? lanes : 3 * SGA_ROWS * SGA_BLOCK);
 }
 
 size_t sga_scratch_bytes(const segattn_plan *plan, const sga_need *need) {
-  return number_bytes(plan, SGA_TILE * plan->pad_k) + number_bytes(plan, need->keys * plan->pad_k) +
+  return number_bytes(plan, need->rows * plan->pad_k) + number_bytes(plan, need->keys * plan->pad_k) +
          number_bytes(plan, need->keys * plan->pad_v) + weights_bytes(plan, need) +
-         (need->mask ? number_bytes(plan, SGA_TILE * SGA_BLOCK) + SGA_BLOCK * sizeof(double) : 0);
+         (need->mask ? number_bytes(plan, need->rows * SGA_BLOCK) + SGA_BLOCK * sizeof(double) : 0);
 }
 
 void sga_scratch_place(sga_scratch *s, const segattn_plan *plan, const sga_need *need, void *memory) {
   char *p = memory;
   s->q = p;
-  s->k = p += number_bytes(plan, SGA_TILE * plan->pad_k);
+  s->k = p += number_bytes(plan, need->rows * plan->pad_k);
   s->v = p += number_bytes(plan, need->keys * plan->pad_k);
   s->weights = p += number_bytes(plan, need->keys * plan->pad_v);
   s->bias = p += weights_bytes(plan, need);
-  s->mask = (double *)(void *)(p + number_bytes(plan, SGA_TILE * SGA_BLOCK));
+  s->mask = (double *)(void *)(p + number_bytes(plan, need->rows * SGA_BLOCK));
 }
 
 static void *number_at(const segattn_plan *plan, void *numbers, size_t i) {
@@ -99,17 +104,23 @@ static void decode(const segattn_plan *plan, const segattn_tensor *t, const char
   memset(number_at(plan, to, dim), 0, (pad - dim) * plan->kernel->size);
 }
 
-/* Rows of queries, or [dim][SGA_TILE] where rows lie across lanes.  */
+/* Numbers [SGA_LANES] of `n` things each, for the rows from `row` on.  */
+static void *lanes_at(const segattn_plan *plan, void *numbers, size_t row, size_t n) {
+  return number_at(plan, numbers, row / SGA_LANES * SGA_LANES * n);
+}
+
+/* Rows of queries, or [dim][SGA_LANES] for SGA_LANES rows together where rows lie across lanes.  */
 static void decode_queries(const sga_tile *t) {
   const segattn_plan *plan = t->plan;
   const segattn_tensor *q = &t->queries->q;
-  if (t->slabs->many)
-    memset(t->scratch->q, 0, SGA_TILE * plan->pad_k * plan->kernel->size);
+  bool many = t->slabs->many;
+  if (many)
+    memset(t->scratch->q, 0, t->slabs->tile_rows * plan->pad_k * plan->kernel->size);
   for (size_t i = 0; i < t->n; i++) {
-    void *row = t->slabs->many ? t->scratch->weights : number_at(plan, t->scratch->q, i * plan->pad_k);
+    void *row = many ? t->scratch->weights : number_at(plan, t->scratch->q, i * plan->pad_k);
     decode(plan, q, sga_at(q, t->batch, sga_tile_head(t, i), sga_tile_query(t, i)), row, plan->problem.dim_k, plan->pad_k);
-    if (t->slabs->many)
-      plan->kernel->lane_set(t->scratch->q, i, row, plan->problem.dim_k);
+    if (many)
+      plan->kernel->lane_set(lanes_at(plan, t->scratch->q, i, plan->pad_k), i % SGA_LANES, row, plan->problem.dim_k);
   }
 }
 
@@ -190,7 +201,8 @@ static void mask_row(const sga_tile *t, span *s, size_t i) {
     if (x[j] == -(double)INFINITY)
       s->live[i].word[j >> 6] &= ~((uint64_t)1 << (j & 63));
     y = y < lowest ? lowest : y;
-    size_t at = t->slabs->many ? (size_t)j * SGA_TILE + i : i * SGA_BLOCK + (size_t)j;
+    size_t at = t->slabs->many ? i / SGA_LANES * SGA_LANES * SGA_BLOCK + (size_t)j * SGA_LANES + i % SGA_LANES
+                               : i * SGA_BLOCK + (size_t)j;
     if (t->plan->number == SEGATTN_F32)
       ((float *)t->scratch->bias)[at] = (float)y;
     else
@@ -309,13 +321,13 @@ static void absorb_few(const sga_tile *t, const span *s) {
   }
 }
 
-/* For each key the lanes that attend it: a bit changes where a row begins or ends to attend keys.  */
-static void transpose(const sga_tile *t, const span *s, uint32_t lanes[SGA_BLOCK]) {
+/* For each key the lanes of rows [row, row + n) that attend it: a bit changes where a row begins or ends to attend keys.  */
+static void transpose(const span *s, size_t row, size_t n, uint32_t lanes[SGA_BLOCK]) {
   memset(lanes, 0, SGA_BLOCK * sizeof *lanes);
-  for (size_t i = 0; i < t->n; i++) {
+  for (size_t i = 0; i < n; i++) {
     uint64_t last = 0;
     for (int w = 0; w < 2; w++) {
-      uint64_t live = s->live[i].word[w];
+      uint64_t live = s->live[row + i].word[w];
       for (uint64_t change = live ^ (live << 1 | last); change; change &= change - 1)
         lanes[w * 64 + __builtin_ctzll(change)] ^= (uint32_t)1 << i;
       last = live >> 63;
@@ -325,28 +337,62 @@ static void transpose(const sga_tile *t, const span *s, uint32_t lanes[SGA_BLOCK
     lanes[j] ^= lanes[j - 1];
 }
 
-static void absorb_many(const sga_tile *t, const span *s) {
+/* The keys up to the last one that rows [row, row + n) attend; *all: do they all attend all of these?  */
+static int keys_of(const span *s, size_t row, size_t n, bool *all) {
+  sga_keys any = { { 0, 0 } }, each = { { ~(uint64_t)0, ~(uint64_t)0 } };
+  for (size_t i = row; i < row + n; i++)
+    for (int w = 0; w < 2; w++) {
+      any.word[w] |= s->live[i].word[w];
+      each.word[w] &= s->live[i].word[w];
+    }
+  int keys = last_key(&any) + 1;
+  sga_keys wanted = keys_from(0, keys);
+  *all = each.word[0] == wanted.word[0] && each.word[1] == wanted.word[1];
+  return keys;
+}
+
+/* What SGA_LANES rows from `row` on differ in from the others of the tile.  */
+static void absorb_lanes(const sga_tile *t, const span *s, sga_lanes *p, size_t row) {
   const segattn_plan *plan = t->plan;
   uint32_t live[SGA_BLOCK];
-  double slope[SGA_TILE] = { 0 };
-  int64_t distance[SGA_TILE] = { 0 };
-  sga_stored stored;
-  size_t ahead;
-  sga_rows tile = sga_slab_tile(plan, t->slabs, t->tree->slab, t->tile);
-  sga_lanes p = { .keys = s->keys, .rows = (int)t->n, .dim_k = plan->pad_k, .dim_v = plan->pad_v, .q = t->scratch->q,
-                  .live = live, .all = s->whole, .score = &plan->score, .distance = distance, .e = tile.e, .l = tile.l,
-                  .o = tile.o, .m = t->m, .scores = t->scratch->weights, .counts = t->counts };
-  if (!s->whole)
-    transpose(t, s, live);
-  for (size_t i = 0; plan->problem.slopes && i < t->n; i++) {
-    slope[i] = slope_of(t, i);
-    distance[i] = distance_of(t, s, i);
+  double slope[SGA_LANES] = { 0 };
+  int64_t distance[SGA_LANES] = { 0 };
+  size_t n = t->n - row < SGA_LANES ? t->n - row : SGA_LANES;
+  sga_rows rows = sga_slab_lanes(plan, sga_slab_tile(plan, t->slabs, t->tree->slab, t->tile), row);
+  p->rows = (int)n;
+  p->keys = s->keys;
+  p->all = s->whole;
+  p->live = live;
+  if (!s->whole && !(p->keys = keys_of(s, row, n, &p->all)))
+    return;
+  if (!p->all)
+    transpose(s, row, n, live);
+  for (size_t i = 0; plan->problem.slopes && i < n; i++) {
+    slope[i] = slope_of(t, row + i);
+    distance[i] = distance_of(t, s, row + i);
   }
-  p.slope = plan->problem.slopes ? slope : NULL;
-  p.bias = s->segment->mask.data ? t->scratch->bias : NULL;
-  p.k = elements(t, s, &s->segment->k, t->scratch->k, plan->pad_k, &p.k_stride, &ahead, &stored);
-  p.v = elements(t, s, &s->segment->v, t->scratch->v, plan->pad_v, &p.v_stride, &ahead, &stored);
-  plan->kernel->absorb_lanes(&p);
+  p->slope = plan->problem.slopes ? slope : NULL;
+  p->distance = distance;
+  p->bias = s->segment->mask.data ? lanes_at(plan, t->scratch->bias, row, SGA_BLOCK) : NULL;
+  p->q = lanes_at(plan, t->scratch->q, row, plan->pad_k);
+  p->e = rows.e;
+  p->l = rows.l;
+  p->o = rows.o;
+  p->m = number_at(plan, t->m, row);
+  plan->kernel->absorb_lanes(p);
+}
+
+static void absorb_many(const sga_tile *t, const span *s) {
+  const segattn_plan *plan = t->plan;
+  sga_stored stored;
+  sga_lanes p = { .dim_k = plan->pad_k, .dim_v = plan->pad_v, .score = &plan->score, .scores = t->scratch->weights,
+                  .counts = t->counts };
+  p.k = elements(t, s, &s->segment->k, t->scratch->k, plan->pad_k, &p.k_stride, &p.k_ahead, &stored);
+  p.v = elements(t, s, &s->segment->v, t->scratch->v, plan->pad_v, &p.v_stride, &p.v_ahead, &stored);
+  for (size_t row = 0; row < t->n; row += SGA_LANES) {
+    absorb_lanes(t, s, &p, row);
+    p.k_ahead = p.v_ahead = 0;          /* asked for once */
+  }
 }
 
 void sga_tile_absorb(const sga_tile *t, const segattn_segment *segment) {

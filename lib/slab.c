@@ -13,7 +13,9 @@ void sga_slabs_shape(sga_slabs *s, const segattn_plan *plan, const segattn_queri
   size_t rows = queries->q.shape[SEGATTN_POS] * plan->group;
   s->tiles = tiles;
   s->many = rows >= MANY;
-  s->tile_rows = s->many || rows > SGA_TILE ? SGA_TILE : rows;
+  s->tile_rows = rows < SGA_TILE ? rows : SGA_TILE;
+  if (s->many)
+    s->tile_rows = (s->tile_rows + SGA_LANES - 1) / SGA_LANES * SGA_LANES;
 }
 
 static size_t aligned_rows(const sga_slabs *s) {
@@ -34,12 +36,17 @@ sga_rows sga_slab_tile(const segattn_plan *plan, const sga_slabs *slabs, int num
   return (sga_rows){ p, p + bytes, p + 2 * bytes };
 }
 
+sga_rows sga_slab_lanes(const segattn_plan *plan, sga_rows tile, size_t row) {
+  size_t size = plan->kernel->size;
+  return (sga_rows){ (char *)tile.e + row * size, (char *)tile.l + row * size, (char *)tile.o + row * plan->pad_v * size };
+}
+
 void sga_slab_joins(const segattn_plan *plan, const sga_slabs *slabs, size_t tile, const sga_join *joins, int n) {
   for (int i = 0; i < n; i++) {
     sga_rows left = sga_slab_tile(plan, slabs, joins[i].left, tile), right = sga_slab_tile(plan, slabs, joins[i].right, tile);
-    if (slabs->many)
-      plan->kernel->join_lanes(left, right, plan->pad_v);
-    else
+    for (size_t row = 0; slabs->many && row < slabs->tile_rows; row += SGA_LANES)
+      plan->kernel->join_lanes(sga_slab_lanes(plan, left, row), sga_slab_lanes(plan, right, row), plan->pad_v);
+    if (!slabs->many)
       plan->kernel->join(left, right, slabs->tile_rows, plan->pad_v);
   }
 }
@@ -56,11 +63,11 @@ void sga_slab_copy(const segattn_plan *plan, const sga_slabs *to, size_t to_tile
 sga_rows sga_slab_row(const segattn_plan *plan, const sga_slabs *slabs, sga_rows tile, size_t i, void *room) {
   size_t size = plan->kernel->size;
   if (!slabs->many)
-    return (sga_rows){ (char *)tile.e + i * size, (char *)tile.l + i * size, (char *)tile.o + i * plan->pad_v * size };
+    return sga_slab_lanes(plan, tile, i);
   char *p = room;
   memcpy(p, (char *)tile.e + i * size, size);
   memcpy(p + size, (char *)tile.l + i * size, size);
-  plan->kernel->lane_get(tile.o, i, p + 2 * size, plan->pad_v);
+  plan->kernel->lane_get(sga_slab_lanes(plan, tile, i - i % SGA_LANES).o, i % SGA_LANES, p + 2 * size, plan->pad_v);
   return (sga_rows){ p, p + size, p + 2 * size };
 }
 

@@ -63,7 +63,7 @@ static int slabs_of_keys(size_t keys) {
   return keys ? 2 * levels + 1 : 1;
 }
 
-static const sga_need whole_scratch = { SGA_BLOCK, true, true };
+static const sga_need whole_scratch = { SGA_TILE, SGA_BLOCK, true, true };
 
 static bool state_memory(segattn_state *s, const segattn_queries *queries) {
   const segattn_plan *plan = s->plan;

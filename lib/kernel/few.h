@@ -213,9 +213,16 @@ static void weights(const sga_piece *w, int r, num *t, num *p, sga_keys *moved, 
   }
   if (range_wild(span, vec_set1(*e)))
     weights_wild(w, r, t, p, moved, factor);
-  else
-    for (int j = 0; j < w->keys; j += LANES)
-      vec_store(p + j, weight_calm(vec_load(t + j), vec_set1(*e)));
+  else {
+    vec sum = vec_set1(0);
+    for (int j = 0; j < w->keys; j += LANES) {
+      vec x = weight_calm(vec_load(t + j), vec_set1(*e));
+      sum = vec_add(sum, x);
+      vec_store(p + j, x);
+    }
+    if (vec_nan(sum))
+      count_odd(w, t, p);
+  }
 }
 
 /* ---- values ---- */

@@ -14,7 +14,8 @@
 enum {
   SGA_BLOCK = 128,              /* keys of a block of the absolute grid */
   SGA_ROWS = 4,                 /* query rows that one kernel call serves: they share a KV head */
-  SGA_TILE = 32,                /* query rows that share a decoded block of keys; lanes of the kernel for many rows */
+  SGA_LANES = 32,               /* query rows that the kernel for many rows serves, one a lane */
+  SGA_TILE = 64,                /* query rows that share a block of keys, decoded once and fetched once: a multiple of SGA_LANES */
   SGA_PAD = 16                  /* decoded rows are padded with zeros to a multiple of this many numbers */
 };
 
@@ -54,26 +55,27 @@ typedef struct sga_piece {
   sga_counts *counts;
 } sga_piece;
 
-/* Keys of one block for a tile of rows that share them, a row a lane.  */
+/* Keys of one block for rows that share them, a row a lane.  */
 typedef struct sga_lanes {
-  int keys, rows;               /* 1 .. SGA_BLOCK, 1 .. SGA_TILE; lanes past the rows hold anything */
+  int keys, rows;               /* 1 .. SGA_BLOCK, 1 .. SGA_LANES; lanes past the rows hold anything */
   size_t dim_k, dim_v;
   const void *k, *v;            /* numbers, as in sga_piece */
   size_t k_stride, v_stride;
-  const void *q;                /* numbers [dim_k][SGA_TILE] */
+  size_t k_ahead, v_ahead;
+  const void *q;                /* numbers [dim_k][SGA_LANES] */
   const uint32_t *live;         /* for each key the lanes that attend it */
   bool all;                     /* every row attends every key */
   const sga_score *score;
-  const void *bias;             /* numbers [key][SGA_TILE], or NULL */
-  const double *slope;          /* [SGA_TILE], as in sga_piece; NULL without slopes */
-  const int64_t *distance;      /* [SGA_TILE] */
-  void *e, *l, *o;              /* numbers [SGA_TILE], [SGA_TILE], [dim_v][SGA_TILE] */
-  void *m;                      /* numbers [SGA_TILE] */
-  void *scores;                 /* scratch: numbers [SGA_BLOCK][SGA_TILE], 64-byte aligned */
+  const void *bias;             /* numbers [key][SGA_LANES], or NULL */
+  const double *slope;          /* [SGA_LANES], as in sga_piece; NULL without slopes */
+  const int64_t *distance;      /* [SGA_LANES] */
+  void *e, *l, *o;              /* numbers [SGA_LANES], [SGA_LANES], [dim_v][SGA_LANES] */
+  void *m;                      /* numbers [SGA_LANES] */
+  void *scores;                 /* scratch: numbers [SGA_BLOCK][SGA_LANES], 64-byte aligned */
   sga_counts *counts;
 } sga_lanes;
 
-/* Accumulators of n rows, e and l side by side; o row by row of `dim` padded numbers (few), or [dim][SGA_TILE] (many).  */
+/* Accumulators of n rows, e and l side by side; o row by row of `dim` padded numbers (few), or [dim][SGA_LANES] (many).  */
 typedef struct sga_rows { void *e, *l, *o; } sga_rows;
 
 typedef struct sga_kernel {
@@ -82,12 +84,12 @@ typedef struct sga_kernel {
   void (*absorb)(const sga_piece *piece);                               /* rules 1 to 4, few rows */
   void (*absorb_lanes)(const sga_lanes *tile);                          /* the same, many rows */
   void (*join)(sga_rows left, sga_rows right, size_t n, size_t dim);    /* rule 5: left <- left + right */
-  void (*join_lanes)(sga_rows left, sga_rows right, size_t dim);        /* the same, SGA_TILE lanes */
+  void (*join_lanes)(sga_rows left, sga_rows right, size_t dim);        /* the same, SGA_LANES lanes */
   void (*decode)(sga_stored stored, const void *from, void *to, size_t n);      /* n elements side by side to numbers */
   void (*clear)(sga_rows rows, size_t n, size_t dim);                   /* the empty accumulator */
   void (*sink)(sga_rows row, size_t dim, double t);                     /* rule 6: joins one key of value 0 to one row */
   void (*divide)(sga_rows rows, size_t n, size_t dim);                  /* rule 6: o <- o / l, NaN canonical, no -0 */
-  void (*lane_set)(void *lanes, size_t lane, const void *row, size_t dim);      /* numbers [dim][SGA_TILE], one lane <- row */
+  void (*lane_set)(void *lanes, size_t lane, const void *row, size_t dim);      /* numbers [dim][SGA_LANES], one lane <- row */
   void (*lane_get)(const void *lanes, size_t lane, void *row, size_t dim);      /* row <- one lane */
   bool (*infinite)(const void *numbers, size_t n);                      /* is one of n numbers infinite? */
 } sga_kernel;

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The block kernel with query rows across lanes: a tile of SGA_TILE rows against the keys of one block, in strips of two vectors.
+/* The block kernel with query rows across lanes: SGA_LANES rows against the keys of one block, in strips of two vectors.
 
    The same rules as few.h, so the same bits; K and V are read as broadcasts from where they lie, only Q is transposed.
      scores    two of the eight chains at a time, c and c + 4, over MANY_KEYS keys: as many accumulators as there are registers;
                sums of pairs of chains wait in the first-level cache.  One chain at a time over twice the keys was 2 % slower.
      weights   what the scores span is taken while they are in registers; where they are calm (weight.h), one pass makes the weights.
-     values    MANY_DIMS dimensions at a time, in key order.
+     values    MANY_DIMS dimensions at a time, in key order: a divisor of the numbers of a cache line (twelve, which fills the registers, but
+               takes two lines of a key as often as one, was a fifth slower).
+   The keys and values of the block after this one are asked for, into the second-level cache, while scores are made.
    A chain begins with a product in place of a fused operation with +0, which differs in the sign of a zero alone: no weight sees it. */
 
 #define STRIP (2 * LANES)
+#define EACH_KEY(j) _Pragma("GCC unroll 16") for (int j = 0; j < MANY_KEYS; j++)
 
 typedef struct strip {
   const sga_lanes *w;
   int at;                       /* its first lane */
   uint32_t lanes[2];            /* the lanes of each vector that hold rows */
-  num *s, *q, *e, *l, *o, *m;   /* at its first lane; rows of SGA_TILE */
+  num *s, *q, *e, *l, *o, *m;   /* at its first lane; rows of SGA_LANES */
 } strip;
 
 static inline uint32_t lanes_of(const strip *x, int j, int v) {         /* that attend key j */
@@ -25,9 +28,9 @@ static inline uint32_t lanes_of(const strip *x, int j, int v) {         /* that 
 
 static inline __attribute__((always_inline)) void chain_pair(const strip *x, const num *const *k, int c, vec a[MANY_KEYS][2]) {
   vec b[MANY_KEYS][2];
-  const num *q = x->q + c * SGA_TILE;
-  vec q0 = vec_load(q), q1 = vec_load(q + LANES), r0 = vec_load(q + 4 * SGA_TILE), r1 = vec_load(q + 4 * SGA_TILE + LANES);
-  for (int j = 0; j < MANY_KEYS; j++) {
+  const num *q = x->q + c * SGA_LANES;
+  vec q0 = vec_load(q), q1 = vec_load(q + LANES), r0 = vec_load(q + 4 * SGA_LANES), r1 = vec_load(q + 4 * SGA_LANES + LANES);
+  EACH_KEY(j) {
     vec y = vec_set1(k[j][c]), z = vec_set1(k[j][c + 4]);
     a[j][0] = vec_mul(q0, y);
     a[j][1] = vec_mul(q1, y);
@@ -35,57 +38,83 @@ static inline __attribute__((always_inline)) void chain_pair(const strip *x, con
     b[j][1] = vec_mul(r1, z);
   }
   for (size_t d = 8; d < x->w->dim_k; d += 8) {
-    q += 8 * SGA_TILE;
+    q += 8 * SGA_LANES;
     q0 = vec_load(q), q1 = vec_load(q + LANES);
-    for (int j = 0; j < MANY_KEYS; j++) {
+    EACH_KEY(j) {
       vec y = vec_set1(k[j][d + (size_t)c]);
       a[j][0] = vec_fma(q0, y, a[j][0]);
       a[j][1] = vec_fma(q1, y, a[j][1]);
     }
-    q0 = vec_load(q + 4 * SGA_TILE), q1 = vec_load(q + 4 * SGA_TILE + LANES);
-    for (int j = 0; j < MANY_KEYS; j++) {
+    q0 = vec_load(q + 4 * SGA_LANES), q1 = vec_load(q + 4 * SGA_LANES + LANES);
+    EACH_KEY(j) {
       vec y = vec_set1(k[j][d + (size_t)c + 4]);
       b[j][0] = vec_fma(q0, y, b[j][0]);
       b[j][1] = vec_fma(q1, y, b[j][1]);
     }
   }
-  for (int j = 0; j < MANY_KEYS; j++)
-    for (int v = 0; v < 2; v++)
-      a[j][v] = vec_add(a[j][v], b[j][v]);
+  EACH_KEY(j) {
+    a[j][0] = vec_add(a[j][0], b[j][0]);
+    a[j][1] = vec_add(a[j][1], b[j][1]);
+  }
 }
 
-/* ((0+4) + (2+6)) + ((1+5) + (3+7)) for MANY_KEYS keys.  */
-static inline void scores_keys(const strip *x, const num *const *k, num *to, int n, range span[2]) {
-  num pair[2][MANY_KEYS][STRIP];
-  vec a[MANY_KEYS][2];
-  for (int i = 0; i < 4; i++) {
-    static const int chain[4] = { 0, 2, 1, 3 };
-    chain_pair(x, k, chain[i], a);
-    for (int j = 0; j < MANY_KEYS; j++)
-      for (int v = 0; v < 2; v++) {
-        if (i & 1)
-          a[j][v] = vec_add(vec_load(&pair[i / 2][j][v * LANES]), a[j][v]);
-        if (i < 3)
-          vec_store(&pair[i / 2][j][v * LANES], a[j][v]);
-        else {
-          a[j][v] = vec_add(vec_load(&pair[0][j][v * LANES]), a[j][v]);
-          span[v] = range_with(span[v], a[j][v]);
-          if (j < n)
-            vec_store(to + j * SGA_TILE + v * LANES, a[j][v]);
-        }
-      }
+typedef num sums[MANY_KEYS][STRIP];
+
+static inline __attribute__((always_inline)) void sums_store(sums to, vec a[MANY_KEYS][2]) {
+  EACH_KEY(j) {
+    vec_store(to[j], a[j][0]);
+    vec_store(to[j] + LANES, a[j][1]);
   }
+}
+
+static inline __attribute__((always_inline)) void sums_add(const sums s, vec a[MANY_KEYS][2]) {       /* a <- s + a */
+  EACH_KEY(j) {
+    a[j][0] = vec_add(vec_load(s[j]), a[j][0]);
+    a[j][1] = vec_add(vec_load(s[j] + LANES), a[j][1]);
+  }
+}
+
+/* ((0+4) + (2+6)) + ((1+5) + (3+7)) for MANY_KEYS keys, the first n of which are wanted; what they span.  */
+static inline __attribute__((always_inline)) void scores_keys(const strip *x, const num *const *k, num *to, int n, range span[2]) {
+  sums even, odd;
+  vec a[MANY_KEYS][2];
+  chain_pair(x, k, 0, a);
+  sums_store(even, a);
+  chain_pair(x, k, 2, a);
+  sums_add(even, a);
+  sums_store(even, a);
+  chain_pair(x, k, 1, a);
+  sums_store(odd, a);
+  chain_pair(x, k, 3, a);
+  sums_add(odd, a);
+  sums_add(even, a);
+  EACH_KEY(j)
+    for (int v = 0; v < 2; v++) {
+      span[v] = range_with(span[v], a[j][v]);
+      if (j < n)
+        vec_store(to + j * SGA_LANES + v * LANES, a[j][v]);
+    }
+}
+
+static inline void ask_row(const num *row, size_t ahead, size_t dim) {
+  for (size_t i = 0; ahead && i < dim * sizeof(num); i += 64)
+    ask((const char *)row + ahead + i);
 }
 
 /* The scores, and what they span.  */
 static void strip_scores(const strip *x, range span[2]) {
   const sga_lanes *w = x->w;
+  size_t k_ahead = x->at ? 0 : w->k_ahead, v_ahead = x->at ? 0 : w->v_ahead;
   for (int j = 0; j < w->keys; j += MANY_KEYS) {
     const num *k[MANY_KEYS];
     int n = w->keys - j < MANY_KEYS ? w->keys - j : MANY_KEYS;
-    for (int i = 0; i < MANY_KEYS; i++)         /* past the end: the last key again, not stored */
-      k[i] = (const num *)w->k + (size_t)(i < n ? j + i : w->keys - 1) * w->k_stride;
-    scores_keys(x, k, x->s + j * SGA_TILE, n, span);
+    for (int i = 0; i < MANY_KEYS; i++) {       /* past the end: the last key again, not stored */
+      size_t at = (size_t)(i < n ? j + i : w->keys - 1);
+      k[i] = (const num *)w->k + at * w->k_stride;
+      ask_row(k[i], k_ahead, w->dim_k);
+      ask_row((const num *)w->v + at * w->v_stride, v_ahead, w->dim_v);
+    }
+    scores_keys(x, k, x->s + j * SGA_LANES, n, span);
   }
 }
 
@@ -105,23 +134,22 @@ static vec lanes_slope(const strip *x, int j, int v, vec t) {
   return vec_fma(vec_load(slope), vec_load(distance), t);
 }
 
-/* s -> t in place for one vector of lanes, -inf where a lane skips the key; NaN and +inf counted; what t spans.  */
+/* s -> t in place for one vector of lanes, -inf where a lane skips the key; +inf counted; what t spans.  */
 static range strip_exponents(const strip *x, int v) {
   const sga_lanes *w = x->w;
   vec c = vec_set1((num)w->score->scale_log2e), none = vec_set1(-(num)INFINITY), largest = vec_set1(NUM_MAX);
   range span = range_empty();
   for (int j = 0; j < w->keys; j++) {
-    num *s = x->s + j * SGA_TILE + v * LANES;
+    num *s = x->s + j * SGA_LANES + v * LANES;
     if (w->score->cap_log2e > 0)
       lanes_softcap(w->score, s);
     vec t = w->score->cap_log2e > 0 ? vec_load(s) : vec_mul(vec_load(s), c);
     if (w->slope)
       t = lanes_slope(x, j, v, t);
     if (w->bias)
-      t = vec_add(t, vec_load((const num *)w->bias + j * SGA_TILE + x->at + v * LANES));
+      t = vec_add(t, vec_load((const num *)w->bias + j * SGA_LANES + x->at + v * LANES));
     if (!w->all)
       t = vec_select(lanes_of(x, j, v), t, none);
-    count(&w->counts->nan, vec_nan(t) & x->lanes[v]);
     count(&w->counts->inf, vec_gt(t, largest) & x->lanes[v]);
     span = range_with(span, t);
     vec_store(s, t);
@@ -130,25 +158,25 @@ static range strip_exponents(const strip *x, int v) {
 }
 
 /* Nothing but t = s c, with c > 0: what t spans is what s spans, times c, for a rounded product is monotonic.  */
-static bool plain(const strip *x, const range span[2]) {
-  const sga_lanes *w = x->w;
-  return w->all && !w->slope && !w->bias && !(w->score->cap_log2e > 0) && (num)w->score->scale_log2e > 0 &&
-         !((vec_nan(span[0].odd) & x->lanes[0]) | (vec_nan(span[1].odd) & x->lanes[1]));
+static bool plain(const sga_lanes *w) {
+  return w->all && !w->slope && !w->bias && !(w->score->cap_log2e > 0) && (num)w->score->scale_log2e > 0;
 }
 
-/* Scores where they are `plain` (c times them is t), t otherwise (c is 1); what t spans; the maxima.  */
+/* What t spans, and the maxima.  Returns what the scores are to be multiplied with to give t: 1 when they are t already.  */
 static vec strip_span(const strip *x, range span[2]) {
-  bool is_plain = plain(x, span);
-  vec c = vec_set1(is_plain ? (num)x->w->score->scale_log2e : 1);
+  vec c = vec_set1((num)x->w->score->scale_log2e);
+  uint32_t infinite = 0;
   for (int v = 0; v < 2; v++) {
-    if (is_plain) {
-      span[v].top = vec_mul(span[v].top, c);
-      span[v].low = vec_mul(span[v].low, c);
-      span[v].odd = vec_fma(span[v].low, vec_set1(0), vec_mul(span[v].top, vec_set1(0)));
-    } else
-      span[v] = strip_exponents(x, v);
-    vec_store(x->m + v * LANES, vec_max(span[v].top, vec_load(x->m + v * LANES)));
+    span[v] = (range){ vec_mul(span[v].top, c), vec_mul(span[v].low, c) };
+    infinite |= range_infinite(span[v]) & x->lanes[v];
   }
+  if (infinite || !plain(x->w)) {
+    c = vec_set1(1);
+    span[0] = strip_exponents(x, 0);
+    span[1] = strip_exponents(x, 1);
+  }
+  for (int v = 0; v < 2; v++)
+    vec_store(x->m + v * LANES, vec_max(span[v].top, vec_load(x->m + v * LANES)));
   return c;
 }
 
@@ -157,7 +185,7 @@ static void strip_begin(const strip *x, vec c, int v) {
   vec e = vec_load(x->e + v * LANES), headroom = vec_set1(HEADROOM);
   uint32_t empty = lanes_empty(e, vec_load(x->l + v * LANES)) & x->lanes[v];
   for (int j = 0; j < x->w->keys && empty; j++) {
-    vec n = vec_rint(vec_mul(vec_load(x->s + j * SGA_TILE + v * LANES), c));
+    vec n = vec_rint(vec_mul(vec_load(x->s + j * SGA_LANES + v * LANES), c));
     uint32_t first = vec_gt(vec_sub(n, e), headroom) & empty;
     e = vec_select(first, n, e);
     empty &= ~first;
@@ -167,11 +195,17 @@ static void strip_begin(const strip *x, vec c, int v) {
 
 /* ---- weights ---- */
 
+static void strip_count_nan(const strip *x) {
+  for (int j = 0; j < x->w->keys; j++)
+    for (int v = 0; v < 2; v++)
+      count(&x->w->counts->nan, vec_nan(vec_load(x->s + j * SGA_LANES + v * LANES)) & x->lanes[v]);
+}
+
 /* Of all keys, in place of their scores, and their sums; both vectors at once, whose sums would wait for each other.  */
 static void strip_weights_calm(const strip *x, vec c) {
   vec e0 = vec_load(x->e), e1 = vec_load(x->e + LANES), l0 = vec_load(x->l), l1 = vec_load(x->l + LANES);
   for (int j = 0; j < x->w->keys; j++) {
-    num *s = x->s + j * SGA_TILE;
+    num *s = x->s + j * SGA_LANES;
     vec p0 = weight_calm(vec_mul(vec_load(s), c), e0), p1 = weight_calm(vec_mul(vec_load(s + LANES), c), e1);
     l0 = vec_add(l0, p0);
     l1 = vec_add(l1, p1);
@@ -180,13 +214,15 @@ static void strip_weights_calm(const strip *x, vec c) {
   }
   vec_store(x->l, l0);
   vec_store(x->l + LANES, l1);
+  if ((vec_nan(l0) & x->lanes[0]) | (vec_nan(l1) & x->lanes[1]))
+    strip_count_nan(x);
 }
 
 /* The first key of [a, keys) that moves the e of a lane.  */
 static int strip_event(const strip *x, vec c, int a) {
   vec headroom = vec_set1(HEADROOM), e0 = vec_load(x->e), e1 = vec_load(x->e + LANES);
   for (int j = a; j < x->w->keys; j++) {
-    const num *s = x->s + j * SGA_TILE;
+    const num *s = x->s + j * SGA_LANES;
     uint32_t low = vec_gt(vec_sub(vec_rint(vec_mul(vec_load(s), c)), e0), headroom) & x->lanes[0];
     uint32_t high = vec_gt(vec_sub(vec_rint(vec_mul(vec_load(s + LANES), c)), e1), headroom) & x->lanes[1];
     if (low | high)
@@ -199,8 +235,9 @@ static int strip_event(const strip *x, vec c, int a) {
 static void strip_weights(const strip *x, vec c, int a, int b, int v) {
   vec e = vec_load(x->e + v * LANES), l = vec_load(x->l + v * LANES), zero = vec_set1(0), none = vec_set1(-(num)INFINITY);
   for (int j = a; j < b; j++) {
-    num *s = x->s + j * SGA_TILE + v * LANES;
+    num *s = x->s + j * SGA_LANES + v * LANES;
     vec t = vec_mul(vec_load(s), c), p = weight(t, e);
+    count(&x->w->counts->nan, vec_nan(t) & x->lanes[v]);
     count(&x->w->counts->underflow, ~vec_gt(p, zero) & vec_gt(t, none) & ~vec_nan(p) & x->lanes[v]);
     l = vec_add(l, p);
     vec_store(s, p);
@@ -214,9 +251,9 @@ static inline __attribute__((always_inline)) void dims(const strip *x, int a, in
   vec o[MANY_DIMS][2];
   for (int i = 0; i < n; i++)
     for (int v = 0; v < 2; v++)
-      o[i][v] = vec_load(x->o + (d + (size_t)i) * SGA_TILE + v * LANES);
+      o[i][v] = vec_load(x->o + (d + (size_t)i) * SGA_LANES + v * LANES);
   for (int j = a; j < b; j++) {
-    const num *value = (const num *)x->w->v + (size_t)j * x->w->v_stride + d, *p = x->s + j * SGA_TILE;
+    const num *value = (const num *)x->w->v + (size_t)j * x->w->v_stride + d, *p = x->s + j * SGA_LANES;
     vec p0 = vec_load(p), p1 = vec_load(p + LANES);
     if (all)
       for (int i = 0; i < n; i++) {
@@ -233,14 +270,14 @@ static inline __attribute__((always_inline)) void dims(const strip *x, int a, in
   }
   for (int i = 0; i < n; i++)
     for (int v = 0; v < 2; v++)
-      vec_store(x->o + (d + (size_t)i) * SGA_TILE + v * LANES, o[i][v]);
+      vec_store(x->o + (d + (size_t)i) * SGA_LANES + v * LANES, o[i][v]);
 }
 
 static inline __attribute__((always_inline)) void all_dims(const strip *x, int a, int b, bool all) {
   size_t d = 0;
   for (; d + MANY_DIMS <= x->w->dim_v; d += MANY_DIMS)
     dims(x, a, b, d, MANY_DIMS, all);
-  for (; d < x->w->dim_v; d += MANY_REST)
+  for (; MANY_REST && d < x->w->dim_v; d += MANY_REST)
     dims(x, a, b, d, MANY_REST, all);
 }
 
@@ -265,7 +302,7 @@ static void strip_values(const strip *x, int a, int b) {
 static void strip_rescale(const strip *x, vec c, int j) {
   for (int v = 0; v < 2; v++) {
     num *e = x->e + v * LANES;
-    vec n = vec_rint(vec_mul(vec_load(x->s + j * SGA_TILE + v * LANES), c)), old = vec_load(e);
+    vec n = vec_rint(vec_mul(vec_load(x->s + j * SGA_LANES + v * LANES), c)), old = vec_load(e);
     uint32_t moved = vec_gt(vec_sub(n, old), vec_set1(HEADROOM)) & x->lanes[v];
     num factor[LANES];
     if (!moved)
@@ -278,11 +315,11 @@ static void strip_rescale(const strip *x, vec c, int j) {
     vec_store(e, vec_select(moved, n, old));
     vec_store(x->l + v * LANES, vec_mul(vec_load(x->l + v * LANES), f));
     for (size_t d = 0; d < x->w->dim_v; d++)
-      vec_store(x->o + d * SGA_TILE + v * LANES, vec_mul(vec_load(x->o + d * SGA_TILE + v * LANES), f));
+      vec_store(x->o + d * SGA_LANES + v * LANES, vec_mul(vec_load(x->o + d * SGA_LANES + v * LANES), f));
   }
 }
 
-/* ---- the tile ---- */
+/* ---- the rows ---- */
 
 /* With all that may happen: weights and values between the keys that move an e.  */
 static void strip_wild(const strip *x, vec c) {

@@ -51,7 +51,7 @@ static void divide(sga_rows rows, size_t n, size_t dim) {
 }
 
 static void join_lanes(sga_rows left, sga_rows right, size_t dim) {
-  for (int at = 0; at < SGA_TILE; at += LANES) {
+  for (int at = 0; at < SGA_LANES; at += LANES) {
     num *ed = (num *)left.e + at, *ld = (num *)left.l + at, *od = (num *)left.o + at, fd[LANES], fa[LANES];
     const num *ea = (num *)right.e + at, *la = (num *)right.l + at, *oa = (num *)right.o + at;
     for (int i = 0; i < LANES; i++) {
@@ -62,24 +62,24 @@ static void join_lanes(sga_rows left, sga_rows right, size_t dim) {
     }
     vec d = vec_load(fd), a = vec_load(fa);
     vec_store(ld, vec_fma(vec_load(ld), d, vec_mul(vec_load(la), a)));
-    for (size_t i = 0; i < dim; i++, od += SGA_TILE, oa += SGA_TILE)
+    for (size_t i = 0; i < dim; i++, od += SGA_LANES, oa += SGA_LANES)
       vec_store(od, vec_fma(vec_load(od), d, vec_mul(vec_load(oa), a)));
   }
 }
 
-/* Row `lane` of a tile whose rows lie across lanes, from and to numbers side by side.  */
+/* Row `lane` of rows that lie across lanes, from and to numbers side by side.  */
 static void lane_set(void *lanes, size_t lane, const void *row, size_t dim) {
   num *to = (num *)lanes + lane;
   const num *from = row;
   for (size_t d = 0; d < dim; d++)
-    to[d * SGA_TILE] = from[d];
+    to[d * SGA_LANES] = from[d];
 }
 
 static void lane_get(const void *lanes, size_t lane, void *row, size_t dim) {
   const num *from = (const num *)lanes + lane;
   num *to = row;
   for (size_t d = 0; d < dim; d++)
-    to[d] = from[d * SGA_TILE];
+    to[d] = from[d * SGA_LANES];
 }
 
 static bool infinite(const void *numbers, size_t n) {

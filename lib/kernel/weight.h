@@ -3,8 +3,9 @@
 
    A weight is 2^(t - n) 2^(n - e) with n = rint(t): e decides what underflows and never changes a bit of a weight.
 
-   What t spans tells, before any weight is made, whether a set of keys is calm: no NaN, no inf, no event, no weight that becomes 0.  The
-   weights of calm keys need no comparison.  (A comparison a vector for events and one for zeros cost 4 % of prefill.)  */
+   What t spans tells, before any weight is made, whether a set of keys is calm: no inf, no event, no weight that becomes 0.  The weights
+   of calm keys need no comparison.  (A comparison a vector for events and one for zeros cost 4 % of prefill.)  NaN is not seen by what t
+   spans: its weight is NaN, calm or not.  */
 
 #include <math.h>
 
@@ -46,22 +47,25 @@ static inline vec weight_calm(vec t, vec e) {   /* the same where t is calm */
   return vec_scale(polynomial(vec_sub(t, n)), vec_sub(n, e));
 }
 
-/* ---- what scores span, lane by lane ---- */
+/* ---- what scores span, lane by lane, NaN left out ---- */
 
-typedef struct range { vec top, low, odd; } range;     /* odd is NaN where a score was NaN or infinite */
+typedef struct range { vec top, low; } range;
 
 static inline range range_empty(void) {
-  return (range){ vec_set1(-(num)INFINITY), vec_set1(INFINITY), vec_set1(0) };
+  return (range){ vec_set1(-(num)INFINITY), vec_set1(INFINITY) };
 }
 
 static inline range range_with(range r, vec t) {
-  return (range){ vec_max(t, r.top), vec_min(t, r.low), vec_fma(t, vec_set1(0), r.odd) };
+  return (range){ vec_max(t, r.top), vec_min(t, r.low) };
+}
+
+static inline uint32_t range_infinite(range r) {
+  return vec_gt(r.top, vec_set1(NUM_MAX)) | vec_gt(vec_set1(-NUM_MAX), r.low);
 }
 
 /* The lanes that are not calm.  */
 static inline uint32_t range_wild(range r, vec e) {
-  return vec_gt(vec_sub(vec_rint(r.top), e), vec_set1(HEADROOM)) | vec_gt(vec_set1(WEIGHT_MIN), vec_sub(vec_rint(r.low), e)) |
-         vec_nan(r.odd);
+  return vec_gt(vec_sub(vec_rint(r.top), e), vec_set1(HEADROOM)) | vec_gt(vec_set1(WEIGHT_MIN), vec_sub(vec_rint(r.low), e));
 }
 
 /* Lanes that hold no key yet: their first score that would be an event sets e before the block is begun, in place of the event. What
