@@ -67,6 +67,8 @@ segattn_status sga_call_check(const segattn_plan *plan, const segattn_queries *q
 
 /* ---- the memory of a worker ---- */
 
+enum { STACK_BYTES = 96 << 10, PART_BLOCKS = 8, TOGETHER = 8 };
+
 /* The blocks of a batch element's keys: [first, next).  */
 typedef struct blocks { uint64_t first, next; } blocks;
 
@@ -90,10 +92,9 @@ static int slabs_of(blocks r) {
   return (aligned ? levels : 2 * levels) + 2;
 }
 
-/* What one thread, or one part of a tile's keys, works in.  */
+/* A tile under way, or one part of its keys.  */
 typedef struct worker {
   sga_tile tile;
-  sga_scratch scratch;
   sga_tree tree;
   sga_slabs slabs;
   sga_counts counts;
@@ -103,27 +104,31 @@ typedef struct worker {
 
 static size_t rounded(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-/* A call, and how it is shared out: `tiles` of rows, the keys of each in `parts`.  */
+/* A call, and how it is shared out: `tiles` of rows, `together` at a time to a thread; or the keys of each in `parts`.  */
 typedef struct job {
   const segattn_plan *plan;
   const segattn_queries *queries;
   const segattn_segment *segments;
   size_t n;
   const segattn_tensor *out, *lse;
-  size_t tiles, parts;
+  size_t tiles, together, parts;
   sga_slabs shape;
   sga_need need;
-  int n_slabs;
-  char *memory;                 /* a worker each, worker_bytes apart: one a thread, or one for each part of each tile */
-  size_t worker_bytes, next;
+  int threads, n_slabs;
+  char *memory;                 /* scratch, one a thread; then workers: `together` a thread, or one for each part of each tile */
+  size_t scratch_bytes, worker_bytes, next;
   segattn_events total;
 } job;
 
-static worker *worker_at(const job *j, size_t i) {
-  return (worker *)(void *)(j->memory + i * j->worker_bytes);
+static size_t workers_of(const job *j) {
+  return j->parts > 1 ? j->tiles * j->parts : (size_t)j->threads * j->together;
 }
 
-static worker *worker_place(const job *j, size_t number) {
+static worker *worker_at(const job *j, size_t i) {
+  return (worker *)(void *)(j->memory + (size_t)j->threads * j->scratch_bytes + i * j->worker_bytes);
+}
+
+static worker *worker_place(const job *j, size_t number, sga_scratch *scratch) {
   worker *w = worker_at(j, number);
   size_t bytes = sga_slab_bytes(j->plan, &j->shape);
   char *p = (char *)w + rounded(sizeof *w);
@@ -133,26 +138,22 @@ static worker *worker_place(const job *j, size_t number) {
     w->slab[i] = p;
   w->slabs = j->shape;
   w->slabs.slab = w->slab;
-  w->tile = (sga_tile){ .tree = &w->tree, .slabs = &w->slabs, .m = p, .counts = &w->counts, .scratch = &w->scratch };
-  sga_scratch_place(&w->scratch, j->plan, &j->need, p + rounded(SGA_TILE * sizeof(double)));
+  w->tile = (sga_tile){ .tree = &w->tree, .slabs = &w->slabs, .m = p, .q = p + rounded(SGA_TILE * sizeof(double)),
+                        .counts = &w->counts, .scratch = scratch };
   return w;
 }
 
 /* ---- tiles ---- */
 
-/* Part `part` of the keys of a tile, a whole number of blocks.  */
-static void absorb_part(const job *j, worker *w, size_t tile, size_t part) {
+static void begin(const job *j, worker *w, size_t tile) {
   sga_tile_number(&w->tile, j->plan, j->queries, tile);
   w->tile.tile = 0;
   sga_tree_reset(&w->tree);
   sga_numbers_fill(j->plan, w->tile.m, SGA_TILE);
   sga_tile_begin(&w->tile);
-  if (j->parts > 1) {
-    blocks r = blocks_of(j->segments, j->n, w->tile.batch);
-    uint64_t each = (r.next - r.first + j->parts - 1) / j->parts;
-    w->tile.block_first = r.first + part * each;
-    w->tile.block_next = w->tile.block_first + each;
-  }
+}
+
+static void absorb(const job *j, worker *w) {
   for (size_t i = 0; i < j->n; i++)
     sga_tile_absorb(&w->tile, &j->segments[i]);
 }
@@ -166,6 +167,56 @@ static void output(const job *j, worker *w) {
   sga_tile_output(&w->tile, &w->slabs, sga_slab_tile(j->plan, &w->slabs, slab, 0), j->out, j->lse, &w->events);
 }
 
+/* n tiles of one batch element from `first` on, block by block: their keys lie side by side.  */
+static void absorb_together(const job *j, worker *const *w, size_t n) {
+  blocks r = blocks_of(j->segments, j->n, w[0]->tile.batch);
+  for (uint64_t block = r.first; block < r.next; block++)
+    for (size_t i = 0; i < n; i++) {
+      w[i]->tile.block_first = block;
+      w[i]->tile.block_next = block + 1;
+      absorb(j, w[i]);
+    }
+}
+
+static void whole_tiles(void *call, int thread) {
+  job *j = call;
+  worker *w[TOGETHER];
+  sga_scratch scratch;
+  sga_scratch_place(&scratch, j->plan, &j->need, j->memory + (size_t)thread * j->scratch_bytes);
+  for (size_t i = 0; i < j->together; i++)
+    w[i] = worker_place(j, (size_t)thread * j->together + i, &scratch);
+  for (size_t i; (i = sga_take(&j->next)) * j->together < j->tiles;) {
+    size_t first = i * j->together, n = j->tiles - first < j->together ? j->tiles - first : j->together;
+    for (size_t k = 0; k < n; k++)
+      begin(j, w[k], first + k);
+    if (n > 1)
+      absorb_together(j, w, n);
+    else
+      absorb(j, w[0]);
+    for (size_t k = 0; k < n; k++)
+      output(j, w[k]);
+  }
+  for (size_t i = 0; i < j->together; i++)
+    sga_events_collect(&j->total, &w[i]->counts, &w[i]->events);
+}
+
+/* ---- parts of a tile's keys ---- */
+
+static void parts_absorb(void *call, int thread) {
+  job *j = call;
+  sga_scratch scratch;
+  sga_scratch_place(&scratch, j->plan, &j->need, j->memory + (size_t)thread * j->scratch_bytes);
+  for (size_t i; (i = sga_take(&j->next)) < j->tiles * j->parts;) {
+    worker *w = worker_place(j, i, &scratch);
+    begin(j, w, i / j->parts);
+    blocks r = blocks_of(j->segments, j->n, w->tile.batch);
+    uint64_t each = (r.next - r.first + j->parts - 1) / j->parts;
+    w->tile.block_first = r.first + i % j->parts * each;
+    w->tile.block_next = w->tile.block_first + each;
+    absorb(j, w);
+  }
+}
+
 /* Parts that meet on block lines merge exactly.  */
 static void merge_part(const job *j, worker *into, const worker *from) {
   sga_merge m;
@@ -173,23 +224,6 @@ static void merge_part(const job *j, worker *into, const worker *from) {
   for (int i = 0; i < m.n_copies; i++)
     memcpy(into->slab[m.copy[i].right], from->slab[m.copy[i].left], sga_slab_bytes(j->plan, &j->shape));
   sga_slab_joins(j->plan, &into->slabs, 0, m.join, m.n_joins);
-}
-
-static void whole_tiles(void *call, int thread) {
-  job *j = call;
-  worker *w = worker_place(j, (size_t)thread);
-  for (size_t i; (i = sga_take(&j->next)) < j->tiles;) {
-    absorb_part(j, w, i, 0);
-    output(j, w);
-  }
-  sga_events_collect(&j->total, &w->counts, &w->events);
-}
-
-static void parts_absorb(void *call, int thread) {
-  job *j = call;
-  (void)thread;
-  for (size_t i; (i = sga_take(&j->next)) < j->tiles * j->parts;)
-    absorb_part(j, worker_place(j, i), i / j->parts, i % j->parts);
 }
 
 static void parts_merge(void *call, int thread) {
@@ -209,16 +243,20 @@ static void parts_merge(void *call, int thread) {
 
 /* ---- the call ---- */
 
-enum { STACK_BYTES = 96 << 10, PART_BLOCKS = 8 };
+static bool heads_adjacent(const job *j) {
+  for (size_t i = 0; i < j->n; i++)
+    if (!sga_heads_adjacent(&j->segments[i].k))
+      return false;
+  return j->n > 0;
+}
 
-/* Threads take tiles; where there are fewer tiles than threads, parts of at least PART_BLOCKS blocks of their keys.  Returns the
-   number of threads, and fills in the memory of a worker.  */
-static int share_out(job *j) {
-  size_t keys = 0, longest = 0;
+/* What the call's keys are like, for the memory of its workers.  Returns the blocks of the longest batch element.  */
+static uint64_t survey(job *j, size_t *keys) {
+  size_t longest = 0;
   uint64_t span = 0;
   for (size_t i = 0; i < j->n; i++) {
     size_t n = j->segments[i].k.shape[SEGATTN_POS];
-    keys += n;
+    *keys += n;
     longest = n > longest ? n : longest;
     j->need.mask |= j->segments[i].mask.data != NULL;
   }
@@ -230,23 +268,37 @@ static int share_out(job *j) {
   j->need.keys = longest < SGA_BLOCK ? longest : SGA_BLOCK;
   j->need.rows = j->shape.tile_rows;
   j->need.lanes = j->shape.many;
-  int threads = sga_threads(j->plan, SIZE_MAX, sga_flops(j->plan, j->queries, keys));
-  j->parts = 1;
-  if (j->tiles && j->tiles < (size_t)threads && span >= 2 * PART_BLOCKS) {
-    j->parts = ((size_t)threads + j->tiles - 1) / j->tiles * (j->tiles > 1 ? 2 : 1);
-    j->parts = j->parts < span / PART_BLOCKS ? j->parts : span / PART_BLOCKS;
-    j->n_slabs *= 2;                            /* a merge holds what both had */
-  }
-  j->worker_bytes = rounded(sizeof(worker)) + (size_t)j->n_slabs * sga_slab_bytes(j->plan, &j->shape) +
-                    rounded(SGA_TILE * sizeof(double)) + rounded(sga_scratch_bytes(j->plan, &j->need));
-  return (int)(j->tiles * j->parts < (size_t)threads ? (j->tiles ? j->tiles * j->parts : 1) : (size_t)threads);
+  return span;
 }
 
-static void attend(job *j, int threads) {
-  sga_parallel(threads, j->parts > 1 ? parts_absorb : whole_tiles, j);
+/* Threads take tiles; where there are fewer tiles than threads, parts of at least PART_BLOCKS blocks of their keys; in a token-major
+   cache, few rows of several heads together, for what a head has of a token is a fraction of a page.  */
+static void share_out(job *j) {
+  size_t keys = 0, heads = j->plan->problem.kv_heads;
+  uint64_t span = survey(j, &keys);
+  size_t threads = (size_t)sga_threads(j->plan, SIZE_MAX, sga_flops(j->plan, j->queries, keys)), items = j->tiles;
+  j->parts = j->together = 1;
+  if (j->tiles && j->tiles < threads && span >= 2 * PART_BLOCKS) {
+    j->parts = (threads + j->tiles - 1) / j->tiles * (j->tiles > 1 ? 2 : 1);
+    j->parts = j->parts < span / PART_BLOCKS ? j->parts : span / PART_BLOCKS;
+    j->n_slabs *= 2;                            /* a merge holds what both had */
+    items *= j->parts;
+  } else if (!j->shape.many && heads > 1 && j->tiles % heads == 0 && span > 1 && heads_adjacent(j)) {
+    for (size_t n = 2; n <= TOGETHER && n * threads <= j->tiles; n++)
+      j->together = heads % n == 0 ? n : j->together;
+    items /= j->together;
+  }
+  j->threads = items < threads ? (int)(items ? items : 1) : (int)threads;
+  j->scratch_bytes = rounded(sga_scratch_bytes(j->plan, &j->need));
+  j->worker_bytes = rounded(sizeof(worker)) + (size_t)j->n_slabs * sga_slab_bytes(j->plan, &j->shape) +
+                    rounded(SGA_TILE * sizeof(double)) + rounded(sga_query_bytes(j->plan, &j->need));
+}
+
+static void attend(job *j) {
+  sga_parallel(j->threads, j->parts > 1 ? parts_absorb : whole_tiles, j);
   j->next = 0;
   if (j->parts > 1)
-    sga_parallel(j->tiles < (size_t)threads ? (int)j->tiles : threads, parts_merge, j);
+    sga_parallel(j->tiles < (size_t)j->threads ? (int)j->tiles : j->threads, parts_merge, j);
 }
 
 segattn_status segattn_attend(const segattn_plan *plan, const segattn_queries *queries, const segattn_segment *segments,
@@ -259,16 +311,16 @@ segattn_status segattn_attend(const segattn_plan *plan, const segattn_queries *q
   job j = { .plan = plan, .queries = queries, .segments = segments, .n = n_segments, .out = out, .lse = lse,
             .tiles = sga_tile_count(plan, queries) };
   sga_slabs_shape(&j.shape, plan, queries, 1);
-  int threads = share_out(&j);
-  size_t bytes = j.worker_bytes * (j.parts > 1 ? j.tiles * j.parts : (size_t)threads);
+  share_out(&j);
+  size_t bytes = (size_t)j.threads * j.scratch_bytes + workers_of(&j) * j.worker_bytes;
   if (bytes <= STACK_BYTES) {
     _Alignas(64) char memory[STACK_BYTES];
     j.memory = memory;
-    attend(&j, threads);
+    attend(&j);
   } else {
     if (!(j.memory = aligned_alloc(64, bytes)))
       return sga_fail(error, SEGATTN_ENOMEM, "plan", "cannot have %zu bytes of scratch", bytes);
-    attend(&j, threads);
+    attend(&j);
     free(j.memory);
   }
   if (events)

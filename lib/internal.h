@@ -34,6 +34,12 @@ static inline char *sga_at(const segattn_tensor *t, size_t batch, size_t head, s
   return (char *)t->data + (ptrdiff_t)batch * t->stride[0] + (ptrdiff_t)head * t->stride[1] + (ptrdiff_t)position * t->stride[2];
 }
 
+/* Do neighbouring heads of a position lie nearer to each other than neighbouring positions (a token-major cache)?  */
+static inline bool sga_heads_adjacent(const segattn_tensor *t) {
+  ptrdiff_t head = t->stride[SEGATTN_HEAD], position = t->stride[SEGATTN_POS];
+  return (head < 0 ? -head : head) < (position < 0 ? -position : position);
+}
+
 /* EINVAL unless the tensor has the shape (SIZE_MAX: any), a format that `bool` allows or forbids, data, and an extent that
    can be addressed.  `name` is the argument: "segment.k".  */
 segattn_status sga_tensor_check(const segattn_tensor *t, const char *name, const size_t shape[SEGATTN_AXES], bool boolean,
@@ -141,16 +147,16 @@ sga_rows sga_slab_row(const segattn_plan *plan, const sga_slabs *slabs, sga_rows
 double sga_number(const segattn_plan *plan, const void *numbers, size_t i);
 void sga_numbers_fill(const segattn_plan *plan, void *numbers, size_t n);     /* with -inf: no maximum yet */
 
-/* A thread's scratch: decoded queries, keys and values of one block, masks, weights.  One allocation.  */
+/* A thread's scratch: decoded keys and values of one block, masks, weights.  One allocation.  */
 typedef struct sga_scratch {
-  void *q, *k, *v, *bias, *weights;
+  void *k, *v, *bias, *weights;
   double *mask;
-  void *memory;
 } sga_scratch;
 
 /* What a call needs of it: rows of a tile, decoded keys of a block at most, whether rows lie across lanes, whether there is a mask.  */
 typedef struct sga_need { size_t rows, keys; bool lanes, mask; } sga_need;
 
+size_t sga_query_bytes(const segattn_plan *plan, const sga_need *need);         /* decoded queries of a tile */
 size_t sga_scratch_bytes(const segattn_plan *plan, const sga_need *need);
 void sga_scratch_place(sga_scratch *s, const segattn_plan *plan, const sga_need *need, void *memory);
 
@@ -162,7 +168,7 @@ typedef struct sga_tile {
   sga_tree *tree;
   const sga_slabs *slabs;
   size_t tile;
-  void *m;                      /* numbers: the largest t of each row of the tile */
+  void *q, *m;                  /* numbers: decoded queries, the largest t of each row */
   sga_counts *counts;
   sga_scratch *scratch;
   int64_t position[SGA_TILE], lowest, highest;  /* of its queries */

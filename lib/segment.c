@@ -65,16 +65,18 @@ static size_t weights_bytes(const segattn_plan *plan, const sga_need *need) {
   return number_bytes(plan, need->lanes ? lanes : 3 * SGA_ROWS * SGA_BLOCK);
 }
 
+size_t sga_query_bytes(const segattn_plan *plan, const sga_need *need) {
+  return number_bytes(plan, need->rows * plan->pad_k);
+}
+
 size_t sga_scratch_bytes(const segattn_plan *plan, const sga_need *need) {
-  return number_bytes(plan, need->rows * plan->pad_k) + number_bytes(plan, need->keys * plan->pad_k) +
-         number_bytes(plan, need->keys * plan->pad_v) + weights_bytes(plan, need) +
+  return number_bytes(plan, need->keys * plan->pad_k) + number_bytes(plan, need->keys * plan->pad_v) + weights_bytes(plan, need) +
          (need->mask ? number_bytes(plan, need->rows * SGA_BLOCK) + SGA_BLOCK * sizeof(double) : 0);
 }
 
 void sga_scratch_place(sga_scratch *s, const segattn_plan *plan, const sga_need *need, void *memory) {
   char *p = memory;
-  s->q = p;
-  s->k = p += number_bytes(plan, need->rows * plan->pad_k);
+  s->k = p;
   s->v = p += number_bytes(plan, need->keys * plan->pad_k);
   s->weights = p += number_bytes(plan, need->keys * plan->pad_v);
   s->bias = p += weights_bytes(plan, need);
@@ -115,12 +117,12 @@ static void decode_queries(const sga_tile *t) {
   const segattn_tensor *q = &t->queries->q;
   bool many = t->slabs->many;
   if (many)
-    memset(t->scratch->q, 0, t->slabs->tile_rows * plan->pad_k * plan->kernel->size);
+    memset(t->q, 0, t->slabs->tile_rows * plan->pad_k * plan->kernel->size);
   for (size_t i = 0; i < t->n; i++) {
-    void *row = many ? t->scratch->weights : number_at(plan, t->scratch->q, i * plan->pad_k);
+    void *row = many ? t->scratch->weights : number_at(plan, t->q, i * plan->pad_k);
     decode(plan, q, sga_at(q, t->batch, sga_tile_head(t, i), sga_tile_query(t, i)), row, plan->problem.dim_k, plan->pad_k);
     if (many)
-      plan->kernel->lane_set(lanes_at(plan, t->scratch->q, i, plan->pad_k), i % SGA_LANES, row, plan->problem.dim_k);
+      plan->kernel->lane_set(lanes_at(plan, t->q, i, plan->pad_k), i % SGA_LANES, row, plan->problem.dim_k);
   }
 }
 
@@ -246,6 +248,12 @@ static bool ready(const sga_tile *t, const span *s, const segattn_tensor *x, siz
          x->stride[SEGATTN_POS] > 0 && x->stride[SEGATTN_POS] % size == 0 && (uintptr_t)at % (uintptr_t)size == 0 && full(s);
 }
 
+/* How many keys ahead the kernel asks for: a block; less in a token-major cache, where the hardware fetches nothing by itself and lines that
+   were asked for early are lost again (32768 keys in f16: 9.6 ms so, 13 ms a block ahead).  */
+static size_t keys_ahead(const segattn_tensor *x) {
+  return sga_heads_adjacent(x) ? 32 : SGA_BLOCK;
+}
+
 static const void *elements(const sga_tile *t, const span *s, const segattn_tensor *x, void *scratch, size_t pad, size_t *stride,
                             size_t *ahead, sga_stored *stored) {
   const segattn_plan *plan = t->plan;
@@ -254,7 +262,7 @@ static const void *elements(const sga_tile *t, const span *s, const segattn_tens
   if (ready(t, s, x, pad, at, stored)) {
     *stride = (size_t)x->stride[SEGATTN_POS] / segattn_format_bytes(x->format, 1);
     if (s->from + SGA_BLOCK < x->shape[SEGATTN_POS])
-      *ahead = SGA_BLOCK * (size_t)x->stride[SEGATTN_POS];
+      *ahead = keys_ahead(x) * (size_t)x->stride[SEGATTN_POS];
     return at;
   }
   *stride = pad;
@@ -283,7 +291,7 @@ static int64_t distance_of(const sga_tile *t, const span *s, size_t i) {
 static void piece_row(const sga_tile *t, const span *s, sga_piece *p, sga_rows tile, int r, size_t i) {
   const segattn_plan *plan = t->plan;
   sga_rows rows = sga_slab_row(plan, t->slabs, tile, i, NULL);
-  p->q[r] = number_at(plan, t->scratch->q, i * plan->pad_k);
+  p->q[r] = number_at(plan, t->q, i * plan->pad_k);
   p->live[r] = s->live[i];
   p->bias[r] = s->segment->mask.data ? number_at(plan, t->scratch->bias, i * SGA_BLOCK) : NULL;
   p->slope[r] = slope_of(t, i);
@@ -374,7 +382,7 @@ static void absorb_lanes(const sga_tile *t, const span *s, sga_lanes *p, size_t 
   p->slope = plan->problem.slopes ? slope : NULL;
   p->distance = distance;
   p->bias = s->segment->mask.data ? lanes_at(plan, t->scratch->bias, row, SGA_BLOCK) : NULL;
-  p->q = lanes_at(plan, t->scratch->q, row, plan->pad_k);
+  p->q = lanes_at(plan, t->q, row, plan->pad_k);
   p->e = rows.e;
   p->l = rows.l;
   p->o = rows.o;

@@ -67,7 +67,7 @@ static const sga_need whole_scratch = { SGA_TILE, SGA_BLOCK, true, true };
 
 static bool state_memory(segattn_state *s, const segattn_queries *queries) {
   const segattn_plan *plan = s->plan;
-  s->scratch_bytes = (sga_scratch_bytes(plan, &whole_scratch) + 127) / 64 * 64;
+  s->scratch_bytes = (sga_query_bytes(plan, &whole_scratch) + sga_scratch_bytes(plan, &whole_scratch) + 127) / 64 * 64;
   s->sequences = calloc(s->batch ? s->batch : 1, sizeof *s->sequences);
   s->finish = calloc((size_t)plan->threads, sizeof *s->finish);
   s->scratch = aligned_alloc(64, s->scratch_bytes * (size_t)plan->threads);
@@ -116,7 +116,8 @@ void sga_state_tile(segattn_state *s, const segattn_queries *queries, size_t i, 
                     sga_scratch *scratch, sga_counts *counts) {
   sga_tile_number(t, s->plan, queries, i);
   sga_sequence *q = &s->sequences[t->batch];
-  sga_scratch_place(scratch, s->plan, &whole_scratch, s->scratch + (size_t)thread * s->scratch_bytes);
+  t->q = s->scratch + (size_t)thread * s->scratch_bytes;
+  sga_scratch_place(scratch, s->plan, &whole_scratch, (char *)t->q + sga_query_bytes(s->plan, &whole_scratch));
   sga_tree_copy(tree, &q->tree);
   t->tree = tree;
   t->slabs = &q->slabs;

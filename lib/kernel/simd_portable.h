@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* simd.h in plain C.  A fused multiply-add without the instruction: in f32 through f64, rounded to odd so that the second
-   rounding is right (Boldo and Melquiond 2008); in f64 by fma(), which is exact by definition.  */
+/* simd.h in plain C.  A fused multiply-add without the instruction: in f32 through f64, where the product is exact.  Rounding the sum twice
+   gives another result only where the f64 lies halfway between two floats, or below the normal ones; such a sum is rounded to odd first, so
+   that the second rounding is right (Boldo and Melquiond 2008).  In f64 by fma(), which is exact by definition.  */
 
 #include <math.h>
 #include <string.h>
 
-enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 1, VALUE_VECS = 2, MANY_KEYS = 2, MANY_DIMS = 4, MANY_REST = 4 };
+enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 4, VALUE_VECS = 2, MANY_KEYS = 2, MANY_DIMS = 4, MANY_REST = 4 };
 
 typedef struct vec { num x[LANES]; } vec;
 typedef vec chains;
@@ -53,7 +54,34 @@ static inline vec vec_add(vec a, vec b) { EACH(i) a.x[i] += b.x[i]; return a; }
 static inline vec vec_sub(vec a, vec b) { EACH(i) a.x[i] -= b.x[i]; return a; }
 static inline vec vec_mul(vec a, vec b) { EACH(i) a.x[i] *= b.x[i]; return a; }
 static inline vec vec_div(vec a, vec b) { EACH(i) a.x[i] /= b.x[i]; return a; }
+#if NUM_BITS == 32
+/* Two numbers as a vector: every 64-bit machine has these operations, and compilers do not find them by themselves.  */
+typedef uint64_t pair __attribute__((vector_size(16)));
+
+/* Bit 63: the f64 with these bits is halfway between two floats, or nearer to 0 than the normal floats and not 0.  */
+static inline pair doubtful(pair bits) {
+  pair halfway = ((bits & 0x1fffffff) ^ 0x10000000) - 1, exponent = bits >> 52 & 2047;
+  return halfway | ((exponent - (1023 - 126)) & -exponent);
+}
+
+static inline vec vec_fma(vec a, vec b, vec c) {
+  vec r;
+  double s[LANES];
+  pair doubt = { 0, 0 };
+  EACH(i) s[i] = (double)a.x[i] * b.x[i] + c.x[i];
+  for (int i = 0; i < LANES; i += 2) {
+    pair bits;
+    memcpy(&bits, s + i, sizeof bits);
+    doubt |= doubtful(bits);
+  }
+  EACH(i) r.x[i] = (float)s[i];
+  if ((doubt[0] | doubt[1]) >> 63)
+    EACH(i) r.x[i] = num_fma(a.x[i], b.x[i], c.x[i]);
+  return r;
+}
+#else
 static inline vec vec_fma(vec a, vec b, vec c) { EACH(i) c.x[i] = num_fma(a.x[i], b.x[i], c.x[i]); return c; }
+#endif
 static inline vec vec_max(vec a, vec b) { EACH(i) b.x[i] = a.x[i] > b.x[i] ? a.x[i] : b.x[i]; return b; }
 static inline vec vec_min(vec a, vec b) { EACH(i) b.x[i] = a.x[i] < b.x[i] ? a.x[i] : b.x[i]; return b; }
 static inline uint32_t vec_gt(vec a, vec b) { uint32_t m = 0; EACH(i) m |= (uint32_t)(a.x[i] > b.x[i]) << i; return m; }
