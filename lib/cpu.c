@@ -25,6 +25,9 @@ bool sga_cpu_has(const char *isa) {
   if (!strcmp(isa, "avx512"))
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("fma");
+#elif defined __aarch64__
+  if (!strcmp(isa, "neon"))
+    return true;
 #endif
   return false;
 }

@@ -13,6 +13,9 @@ extern const sga_kernel sga_kernel_f32_avx2, sga_kernel_f64_avx2;
 #ifdef SGA_HAVE_AVX512
 extern const sga_kernel sga_kernel_f32_avx512, sga_kernel_f64_avx512;
 #endif
+#ifdef SGA_HAVE_NEON
+extern const sga_kernel sga_kernel_f32_neon, sga_kernel_f64_neon;
+#endif
 
 static const sga_kernel *const kernels[] = {
   &sga_kernel_f32_portable, &sga_kernel_f64_portable,
@@ -21,6 +24,9 @@ static const sga_kernel *const kernels[] = {
 #endif
 #ifdef SGA_HAVE_AVX512
   &sga_kernel_f32_avx512, &sga_kernel_f64_avx512,
+#endif
+#ifdef SGA_HAVE_NEON
+  &sga_kernel_f32_neon, &sga_kernel_f64_neon,
 #endif
 };
 enum { KERNELS = sizeof kernels / sizeof *kernels };

@@ -41,10 +41,14 @@ segattn_status sga_fail(segattn_error *error, segattn_status status, const char 
   return status;
 }
 
-/* FE_DFL_ENV of glibc clears flush-to-zero and denormals-are-zero on x86 too, which the test of environments shows.  */
+/* FE_DFL_ENV of glibc clears flush-to-zero and denormals-are-zero on x86 too, which the test of environments shows.  Of 64-bit
+   ARM's FPCR it leaves DN, FZ16 and AHP, with which an f16 has neither inf nor NaN; what was saved has them.  */
 void sga_environment_set(sga_environment *e) {
   fegetenv(&e->saved);
   fesetenv(FE_DFL_ENV);
+#if defined __aarch64__
+  __asm__ volatile("msr fpcr, xzr" : : : "memory");
+#endif
 }
 
 void sga_environment_restore(const sga_environment *e) {

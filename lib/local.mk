@@ -9,8 +9,8 @@ noinst_LTLIBRARIES += libsga.la libkernel_portable.la
 
 kernel_sources = \
   lib/kernel/kernel_f32.c lib/kernel/kernel_f64.c lib/kernel/exp2.h lib/kernel/few.h lib/kernel/kernel.h lib/kernel/many.h \
-  lib/kernel/number_f32.h lib/kernel/number_f64.h lib/kernel/rows.h lib/kernel/simd.h lib/kernel/simd_avx2.h lib/kernel/simd_avx512.h \
-  lib/kernel/simd_portable.h lib/kernel/weight.h
+  lib/kernel/number_f32.h lib/kernel/number_f64.h lib/kernel/rows.h lib/kernel/simd.h lib/kernel/simd_avx2.h \
+  lib/kernel/simd_avx512.h lib/kernel/simd_neon.h lib/kernel/simd_portable.h lib/kernel/weight.h
 
 libkernel_portable_la_SOURCES = $(kernel_sources)
 libkernel_portable_la_CFLAGS = $(AM_CFLAGS) -DSGA_ISA=portable
@@ -27,6 +27,12 @@ noinst_LTLIBRARIES += libkernel_avx512.la
 libkernel_avx512_la_SOURCES = $(kernel_sources)
 libkernel_avx512_la_CFLAGS = $(AM_CFLAGS) -DSGA_ISA=avx512 $(AVX512_CFLAGS)
 kernels += libkernel_avx512.la
+endif
+if NEON
+noinst_LTLIBRARIES += libkernel_neon.la
+libkernel_neon_la_SOURCES = $(kernel_sources)
+libkernel_neon_la_CFLAGS = $(AM_CFLAGS) -DSGA_ISA=neon $(NEON_CFLAGS)
+kernels += libkernel_neon.la
 endif
 
 # All of it, private names included: tests of single parts link this one.

@@ -55,6 +55,8 @@ static const bad of_plan[] = {
   { "unknown instruction set", SET(t.f.options.isa, "pdp11"), SEGATTN_EINVAL, "options.isa", "pdp11", "portable" },
 #if defined __x86_64__
   { "one of another machine", SET(t.f.options.isa, "neon"), SEGATTN_EUNSUPPORTED, "options.isa", "neon", "machine" },
+#elif defined __aarch64__
+  { "one of another machine", SET(t.f.options.isa, "avx2"), SEGATTN_EUNSUPPORTED, "options.isa", "avx2", "machine" },
 #endif
   { "-3 threads", SET(t.f.options.threads, -3), SEGATTN_EINVAL, "options.threads", "-3", "0" },
   { "unknown SEGATTN_ISA", SET(t.environment, "vax780"), SEGATTN_EINVAL, "SEGATTN_ISA", "vax780", "portable" },

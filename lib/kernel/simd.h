@@ -18,10 +18,7 @@
 #define SGA_TEXT_(a) #a
 #define SGA_TEXT(a) SGA_TEXT_(a)
 
-#if defined __AVX512F__ && defined __AVX512VL__ && defined __AVX512DQ__
-# include "simd_avx512.h"
-#elif defined __AVX2__ && defined __FMA__
-# include "simd_avx2.h"
-#else
-# include "simd_portable.h"
-#endif
+#define SGA_HEADER_(isa) simd_##isa.h
+#define SGA_HEADER(isa) SGA_TEXT(SGA_HEADER_(isa))
+
+#include SGA_HEADER(SGA_ISA)            /* by name, not by what the compiler may use: portable stays portable */
