@@ -38,14 +38,14 @@ tests_right_promise_SOURCES = \
   tests/compare.h tests/draw.h tests/edge.h tests/exact.h tests/fixture.h tests/golden.h tests/layout.h \
   tests/render.h tests/tap.h tests/trial.h
 if MPFR
-tests_right_promise_SOURCES += tests/exact.c tests/reference_mpfr.c tests/reference_mpfr.h
+tests_right_promise_SOURCES += tests/exact.c tests/reference_mpfr.c tests/stored.c tests/reference_mpfr.h tests/stored.h
 endif
 tests_right_blocks_LDADD = $(private_libraries)
 tests_right_blocks_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/lib
 tests_right_formats_SOURCES = tests/right-formats.c $(draw_sources)
-tests_accurate_bound_SOURCES = tests/accurate-bound.c tests/trial.c tests/reference_mpfr.c $(draw_sources)
+tests_accurate_bound_SOURCES = tests/accurate-bound.c tests/trial.c tests/reference_mpfr.c tests/stored.c $(draw_sources)
 tests_accurate_elementary_LDADD = $(private_libraries)
-tests_accurate_oracle_SOURCES = tests/accurate-oracle.c tests/reference_mpfr.c
+tests_accurate_oracle_SOURCES = tests/accurate-oracle.c tests/reference_mpfr.c tests/stored.c
 tests_accurate_oracle_CPPFLAGS = $(program_cppflags)
 tests_accurate_oracle_LDADD = $(program_libraries)
 tests_accurate_doubledouble_CPPFLAGS = $(program_cppflags)
