@@ -41,10 +41,10 @@ libprogram_la_SOURCES = \
   src/run_references.c src/schema.c src/segments.c src/setting.c src/storage.c src/store.c src/store_attribute.c \
   src/store_case_read.c src/store_case_write.c src/store_data.c src/store_hdf5.c src/store_import.c src/store_pack.c \
   src/store_tensor.c src/tensor_file.c src/verdict.c src/work.c src/array.h src/bench.h src/call.h src/case.h src/cases.h \
-  src/commands.h src/config_read.h src/doubledouble.h src/experiment.h src/families.h src/file.h src/hash.h src/inputs.h src/json.h \
-  src/measure.h src/message.h src/npy.h src/oracle.h src/oracle_row.h src/place.h src/provider.h src/random.h src/references.h \
-  src/report.h src/report_data.h src/result.h src/run.h src/schema.h src/storage.h src/store.h src/store_hdf5.h \
-  src/tensor_file.h src/verdict.h src/work.h
+  src/commands.h src/config_read.h src/doubledouble.h src/experiment.h src/families.h src/file.h src/hash.h src/inputs.h \
+  src/json.h src/measure.h src/message.h src/npy.h src/oracle.h src/oracle_row.h src/place.h src/provider.h src/random.h \
+  src/references.h src/report.h src/report_data.h src/result.h src/run.h src/schema.h src/storage.h src/store.h \
+  src/store_hdf5.h src/tensor_file.h src/verdict.h src/work.h
 
 segattn_CPPFLAGS = $(program_cppflags)
 segattn_LDADD = libprogram.la libsegattn.la

@@ -224,8 +224,8 @@ static bool bounds_stored(double bound[FORMAT_DIM], segattn_format format, void 
   return fine;
 }
 
-/* The bound counts a rounding of decoding where the format holds more than f32 does, and only there: it is the bound of the same
-   numbers stored as f64, or as f32.  */
+/* The bound counts a rounding of decoding where the format holds more than f32 does, and only there: it is the bound of the
+   same numbers stored as f64, or as f32.  */
 static void check_format(segattn_format format) {
   bool wide = format == SEGATTN_F64 || format == SEGATTN_Q4_1 || format == SEGATTN_Q5_1;
   double x[FORMAT_N], bound[FORMAT_DIM], exact[FORMAT_DIM], single[FORMAT_DIM];

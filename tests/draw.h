@@ -46,7 +46,7 @@ typedef struct drawn {
   segattn_format q_format, out_format, lse_format;
 
   double *q, *k, *v;            /* [batch][heads][position][dim] */
-  unsigned char *q_stored, *k_stored, *v_stored;        /* as they are stored: row by row, dim * sizeof(double) bytes for each */
+  unsigned char *q_stored, *k_stored, *v_stored;        /* as stored: row by row, dim * sizeof(double) bytes each */
   bool v_in_k;                  /* V is K's elements from v_offset on */
   size_t v_offset;
 

@@ -47,11 +47,16 @@ static inline void sga_nibbles(int8_t code[SGA_QUANTS], const unsigned char *fro
   }
 }
 
-/* Fifth bits, then nibbles.  */
+/* Fifth bits, then nibbles.  A byte of fifth bits is spread over its eight codes, each of which masks its own.  */
 static inline void sga_five_bits(int8_t code[SGA_QUANTS], const unsigned char *from, int zero) {
+  static const unsigned char own[SGA_QUANTS] = { 1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128,
+                                                 1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128 };
+  unsigned char spread[SGA_QUANTS];
   sga_nibbles(code, from + 4, zero);
+  for (int j = 0; j < 4; j++)
+    memset(spread + 8 * j, from[j], 8);
   for (int j = 0; j < SGA_QUANTS; j++)
-    code[j] = (int8_t)(code[j] + ((from[j / 8] >> j % 8 & 1) << 4));
+    code[j] = (int8_t)(code[j] + (spread[j] & own[j] ? 16 : 0));
 }
 
 /* n elements, a multiple of 32; `stride` bytes from block to block.  */
