@@ -92,7 +92,7 @@ static void decode_keys(const call *c, size_t batch, size_t kv_head) {
 /* ---- rows ---- */
 
 static bool wide(const call *c, const segattn_tensor *t) {
-  return c->plan->number == SEGATTN_F32 && t->format == SEGATTN_F64;
+  return c->plan->number == SEGATTN_F32 && sga_format_of(t->format)->wide;
 }
 
 /* Lays the arrays of a row into a thread's scratch.  */

@@ -40,8 +40,8 @@ static inline bool sga_heads_adjacent(const segattn_tensor *t) {
   return (head < 0 ? -head : head) < (position < 0 ? -position : position);
 }
 
-/* EINVAL unless the tensor has the shape (SIZE_MAX: any), a format that `bool` allows or forbids, data, and an extent that
-   can be addressed.  `name` is the argument: "segment.k".  */
+/* EINVAL unless the tensor has the shape (SIZE_MAX: any), whole blocks, a format that it may have (boolean: as a mask), data,
+   and an extent that can be addressed.  `name` is the argument: "segment.k".  */
 segattn_status sga_tensor_check(const segattn_tensor *t, const char *name, const size_t shape[SEGATTN_AXES], bool boolean,
                                 segattn_error *error);
 /* As above for an output: f64 f32 f16 bf16 and strides under which no two elements share memory.  */

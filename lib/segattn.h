@@ -59,8 +59,12 @@ const char *segattn_version(void);                      /* "0.1.0" */
 typedef enum segattn_format {
   SEGATTN_F64, SEGATTN_F32, SEGATTN_F16, SEGATTN_BF16,
   SEGATTN_BOOL,                 /* masks only: one byte, non-zero means attend */
+  SEGATTN_F8E4M3, SEGATTN_F8E5M2,       /* OCP 8-bit floats; e4m3 without infinities */
+  SEGATTN_Q8_0, SEGATTN_Q4_0, SEGATTN_Q4_1, SEGATTN_Q5_0, SEGATTN_Q5_1, SEGATTN_IQ4_NL,        /* ggml's blocks of 32 */
   SEGATTN_FORMATS               /* their number */
 } segattn_format;
+
+/* All formats but bool store q, k and v; outputs are f64, f32, f16 or bf16, and masks these or bool.  */
 
 enum { SEGATTN_BATCH, SEGATTN_HEAD, SEGATTN_POS, SEGATTN_DIM, SEGATTN_AXES };
 
@@ -68,7 +72,8 @@ typedef struct segattn_tensor {
   void *data;                   /* element [0,0,0,0]; the library writes to outputs only */
   segattn_format format;
   size_t shape[SEGATTN_AXES];   /* batch, head, position, dim */
-  ptrdiff_t stride[SEGATTN_AXES];       /* bytes from an element to the next along the axis */
+  ptrdiff_t stride[SEGATTN_AXES];       /* bytes from an element to the next along the axis; along dim of a block format, whose
+                                           shape counts elements and is a multiple of the block, from a block to the next */
 } segattn_tensor;
 
 /* A C-contiguous tensor [batch][head][position][dim].  */
@@ -81,10 +86,15 @@ segattn_tensor segattn_tensor_axes(const char *axes, void *data, segattn_format 
 
 segattn_status segattn_format_find(segattn_format *format, const char *name, segattn_error *error);
 const char *segattn_format_name(segattn_format format);         /* "f16"; NULL for a number that is none */
-size_t segattn_format_bytes(segattn_format format, size_t n);   /* bytes of n elements side by side */
-/* n contiguous elements to f64 (exact) and from f64 (to nearest even, straight from the f64; overflow gives inf).  */
+size_t segattn_format_bytes(segattn_format format, size_t n);   /* bytes of n elements side by side, whole blocks */
+size_t segattn_format_block(segattn_format format);             /* elements of a block: 32, or 1 where there are none */
+/* n contiguous elements, a multiple of the block, to f64 (exact) and from f64.  Floats round to nearest even, straight from
+   the f64; overflow gives inf, in f8e4m3 NaN.  Blocks are rounded to f32 and quantised to the bytes that ggml's reference
+   quantisers give; a block with an element that is not finite becomes NaN.  */
 void segattn_decode(segattn_format format, const void *from, double *to, size_t n);
 void segattn_encode(segattn_format format, const double *from, void *to, size_t n);
+/* The same, but numbers beyond the largest finite one of a float format, infinities too, become that.  */
+void segattn_encode_saturating(segattn_format format, const double *from, void *to, size_t n);
 
 /* ---- the problem ---- */
 

@@ -5,6 +5,12 @@
 
 #include "internal.h"
 
+/* Along the axis: elements, along dim blocks.  */
+static size_t steps(const segattn_tensor *t, int axis) {
+  const sga_format *f = sga_format_of(t->format);
+  return axis == SEGATTN_DIM && f ? t->shape[axis] / f->block : t->shape[axis];
+}
+
 segattn_tensor segattn_tensor_axes(const char *axes, void *data, segattn_format format, size_t batch, size_t heads,
                                    size_t positions, size_t dim) {
   static const char letters[] = "bhpd";
@@ -19,7 +25,7 @@ segattn_tensor segattn_tensor_axes(const char *axes, void *data, segattn_format 
       return (segattn_tensor){ 0 };
     seen[at - letters] = true;
     t.stride[at - letters] = stride;
-    stride *= (ptrdiff_t)t.shape[at - letters];
+    stride *= (ptrdiff_t)steps(&t, (int)(at - letters));
   }
   return t;
 }
@@ -41,11 +47,11 @@ static bool extent(const segattn_tensor *t, size_t *before, size_t *after) {
   *before = 0;
   *after = segattn_format_bytes(t->format, 1);
   for (int a = 0; a < SEGATTN_AXES; a++) {
-    size_t step = magnitude(t->stride[a]), span;
+    size_t step = magnitude(t->stride[a]), n = steps(t, a), span;
     size_t *side = t->stride[a] < 0 ? before : after;
-    if (t->shape[a] < 2)
+    if (n < 2)
       continue;
-    if (__builtin_mul_overflow(step, t->shape[a] - 1, &span) || __builtin_add_overflow(*side, span, side))
+    if (__builtin_mul_overflow(step, n - 1, &span) || __builtin_add_overflow(*side, span, side))
       return false;
   }
   return *before <= PTRDIFF_MAX && *after <= PTRDIFF_MAX && *before <= (size_t)(uintptr_t)t->data &&
@@ -60,9 +66,16 @@ segattn_status sga_tensor_check(const segattn_tensor *t, const char *name, const
     return sga_fail(error, SEGATTN_EINVAL, name, "has format %d, expected one of segattn_format", (int)t->format);
   if (t->format == SEGATTN_BOOL && !boolean)
     return sga_fail(error, SEGATTN_EINVAL, name, "has format bool, which only masks have");
+  if (boolean && t->format > SEGATTN_BOOL)
+    return sga_fail(error, SEGATTN_EINVAL, name, "has format %s, expected f64, f32, f16, bf16 or bool",
+                    segattn_format_name(t->format));
   for (int a = 0; a < SEGATTN_AXES; a++)
     if (shape[a] != SIZE_MAX && t->shape[a] != shape[a])
       return sga_fail(error, SEGATTN_EINVAL, name, "has %zu along axis %s, expected %zu", t->shape[a], axis[a], shape[a]);
+  size_t block = segattn_format_block(t->format);
+  if (t->shape[SEGATTN_DIM] % block)
+    return sga_fail(error, SEGATTN_EINVAL, name, "has %zu along axis dim, expected a multiple of %zu, the block of format %s",
+                    t->shape[SEGATTN_DIM], block, segattn_format_name(t->format));
   if (empty(t))
     return SEGATTN_OK;
   if (!t->data)
@@ -104,6 +117,9 @@ segattn_status sga_output_check(const segattn_tensor *t, const char *name, const
   segattn_status status = sga_tensor_check(t, name, shape, false, error);
   if (status)
     return status;
+  if (t->format > SEGATTN_BOOL)
+    return sga_fail(error, SEGATTN_EINVAL, name, "has format %s, expected f64, f32, f16 or bf16",
+                    segattn_format_name(t->format));
   if (!empty(t) && folds(t))
     return sga_fail(error, SEGATTN_EINVAL, name, "has strides %td %td %td %td, under which elements share memory",
                     t->stride[0], t->stride[1], t->stride[2], t->stride[3]);

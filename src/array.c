@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "message.h"
+#include "storage.h"
 
 static int no_memory(void) {
   return fail(FILES, "out of memory");
@@ -24,7 +25,7 @@ int array_alloc(array *a, segattn_format format, size_t batch, size_t heads, siz
   *a = (array){.format = format, .shape = {batch, heads, positions, dim}};
   size_t n = count_checked(a->shape);
   if (n != SIZE_MAX)
-    a->data = calloc(n + 1, segattn_format_bytes(format, 1));   /* + 1: an array without elements is not "none" */
+    a->data = calloc(segattn_format_bytes(format, n) + 1, 1);   /* + 1: an array without elements is not "none" */
   return a->data != NULL ? DONE : no_memory();
 }
 
@@ -66,7 +67,10 @@ double *array_values(const array *a) {
 
 int array_convert(array *to, segattn_format format, const array *from) {
   const size_t *s = from->shape;
-  int status = array_alloc(to, format, s[SEGATTN_BATCH], s[SEGATTN_HEAD], s[SEGATTN_POS], s[SEGATTN_DIM]);
+  int status = storage_fits(format, s[SEGATTN_DIM], "a tensor");
+  *to = (array){0};
+  if (status == DONE)
+    status = array_alloc(to, format, s[SEGATTN_BATCH], s[SEGATTN_HEAD], s[SEGATTN_POS], s[SEGATTN_DIM]);
   if (status != DONE)
     return status;
   if (format == from->format) {
@@ -83,13 +87,14 @@ int array_convert(array *to, segattn_format format, const array *from) {
   return DONE;
 }
 
-/* The `dim` elements of one position.  */
+/* The `dim` elements of one position; `bytes` of one, or of a block.  */
 static void gather_row(char *to, const segattn_tensor *view, const char *from, size_t bytes) {
   ptrdiff_t stride = view->stride[SEGATTN_DIM];
+  size_t steps = view->shape[SEGATTN_DIM] / segattn_format_block(view->format);
   if (stride == (ptrdiff_t)bytes)
-    memcpy(to, from, bytes * view->shape[SEGATTN_DIM]);
+    memcpy(to, from, bytes * steps);
   else
-    for (size_t i = 0; i < view->shape[SEGATTN_DIM]; i++)
+    for (size_t i = 0; i < steps; i++)
       memcpy(to + i * bytes, from + (ptrdiff_t)i * stride, bytes);
 }
 
@@ -102,7 +107,7 @@ int array_gather(array *to, const segattn_tensor *view) {
   char *row = to->data;
   for (size_t b = 0; b < s[SEGATTN_BATCH]; b++)
     for (size_t h = 0; h < s[SEGATTN_HEAD]; h++)
-      for (size_t p = 0; p < s[SEGATTN_POS]; p++, row += bytes * s[SEGATTN_DIM])
+      for (size_t p = 0; p < s[SEGATTN_POS]; p++, row += segattn_format_bytes(view->format, s[SEGATTN_DIM]))
         gather_row(row, view, (const char *)view->data + (ptrdiff_t)b * view->stride[SEGATTN_BATCH]
                    + (ptrdiff_t)h * view->stride[SEGATTN_HEAD] + (ptrdiff_t)p * view->stride[SEGATTN_POS], bytes);
   return DONE;

@@ -22,7 +22,7 @@ segattn_tensor array_view(const array *a);
 segattn_tensor array_positions(const array *a, size_t from, size_t n);
 /* All elements as f64, C order; the caller frees.  NULL, with a message, when out of memory.  */
 double *array_values(const array *a);
-/* A new array of the same values in another format (rounded to nearest even).  */
+/* A new array of the same values in another format, as segattn_encode rounds them.  USAGE where dim is no whole blocks.  */
 int array_convert(array *to, segattn_format format, const array *from);
 /* Any view to a new contiguous array of the same format.  */
 int array_gather(array *to, const segattn_tensor *view);

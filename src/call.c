@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "message.h"
+#include "storage.h"
 #include "tensor_file.h"
 
 static const char *const tensor_name[TENSORS] = { "q", "k", "v", "mask", "sinks", "out" };
@@ -34,8 +35,9 @@ static const struct argp_option options[] = {
   { "alibi", OPT_ALIBI, NULL, 0, "ALiBi slopes for the number of heads", 2 },
   { "sinks", OPT_SINKS, "T", 0, "a logit per query head", 2 },
   { NULL, 0, NULL, 0, "Plan:", 3 },
-  { "segments", OPT_SEGMENTS, "LIST", 0, "lengths (256,256; 256:f16,256:k=f16/v=bf16), each:N, or whole", 3 },
-  { "store", OPT_STORE, "LIST", 0, "storage: k=f16,v=bf16 or one format for q, k and v; what raw 16-bit types are", 3 },
+  { "segments", OPT_SEGMENTS, "LIST", 0, "lengths (256,256; 256:q4_0,256:k=f16/v=bf16), each:N, or whole", 3 },
+  { "store", OPT_STORE, "LIST", 0, "storage: k=q8_0,v=q4_0 or one format for q, k and v (f64 f32 f16 bf16 f8e4m3 f8e5m2 q8_0 "
+    "q4_0 q4_1 q5_0 q5_1 iq4_nl); what raw 8- and 16-bit types are", 3 },
   { "arithmetic", OPT_ARITHMETIC, "NAME", 0, "f32 (default) or f64", 3 },
   { "threads", OPT_THREADS, "N", 0, "default: OMP_NUM_THREADS or the machine's", 3 },
   { "isa", OPT_ISA, "NAME", 0, "portable, avx2, avx512 (default: SEGATTN_ISA or the best)", 3 },
@@ -86,8 +88,8 @@ static void store_one(call *c, char *entry, struct argp_state *state) {
     first = last = tensor_of(entry, &value, "--store", state);
   if (first < 0)
     return;
-  if (segattn_format_find(&f, value, NULL) || f == SEGATTN_BOOL)
-    argp_error(state, "--store: '%s' is no storage format: f64, f32, f16 or bf16", value);
+  if (!storage_find(&f, value))
+    argp_error(state, "--store: '%s' is no storage format: %s", value, storage_names());
   else
     for (int i = first; i <= last; i++)
       c->store[i] = f;
@@ -149,7 +151,8 @@ static int read_one(call *c, int i) {
   array *a = &c->tensor[i], rounded;
   if (status || i > TENSOR_V || c->store[i] == SEGATTN_FORMATS || c->store[i] == a->format)
     return status;
-  if ((status = array_convert(&rounded, c->store[i], a)))
+  if ((status = storage_fits(c->store[i], a->shape[SEGATTN_DIM], c->name[i])) ||
+      (status = array_convert(&rounded, c->store[i], a)))
     return status;
   array_free(a);
   *a = rounded;
@@ -230,7 +233,11 @@ static int typed_one(call *c, size_t i, size_t from) {
   segattn_tensor k = array_positions(&c->tensor[TENSOR_K], from, c->spec[i].keys);
   segattn_tensor v = array_positions(&c->tensor[TENSOR_V], from, c->spec[i].keys);
   array a = { 0 }, b = { 0 };
-  int status = array_gather(&a, &k);
+  int status = storage_fits(c->spec[i].k, k.shape[SEGATTN_DIM], c->name[TENSOR_K]);
+  if (!status)
+    status = storage_fits(c->spec[i].v, v.shape[SEGATTN_DIM], c->name[TENSOR_V]);
+  if (!status)
+    status = array_gather(&a, &k);
   if (!status)
     status = array_gather(&b, &v);
   if (!status)

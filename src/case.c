@@ -49,38 +49,22 @@ static void whole(work *w, const case_spec *c, const inputs *in) {
   w->segments[0] = inputs_segment(in, c, 0, c->keys, NULL);
 }
 
-static void cut(work *w, const case_spec *c, const inputs *in, const typed_segment *typed) {
+static void cut(work *w, const case_spec *c, const inputs *in) {
   size_t from = 0;
   w->n_segments = c->n_segments;
   for (size_t i = 0; i < c->n_segments; from += c->segments[i++].keys)
-    w->segments[i] = inputs_segment(in, c, from, c->segments[i].keys, typed ? &typed[i] : NULL);
-}
-
-static void typed_free(typed_segment *t, size_t n) {
-  for (size_t i = 0; t && i < n; i++) {
-    array_free(&t[i].k);
-    array_free(&t[i].v);
-  }
-  free(t);
+    w->segments[i] = inputs_segment(in, c, from, c->segments[i].keys, in->typed ? &in->typed[i] : NULL);
 }
 
 /* Standard, then segmented; the bound is that of the segments.  */
 static int case_sides(result *r, const case_spec *c, work *w) {
-  typed_segment *typed = NULL;
-  int status = DONE;
-  if (c->mixed && !(typed = calloc(c->n_segments, sizeof *typed)))
-    return fail(FILES, "out of memory");
-  if (c->mixed)
-    status = inputs_typed(typed, &r->in, c);
   whole(w, c, &r->in);
-  if (!status)
-    status = work_attend(w, &r->standard, NULL);
-  cut(w, c, &r->in, typed);
+  int status = work_attend(w, &r->standard, NULL);
+  cut(w, c, &r->in);
   if (!status)
     status = work_attend(w, &r->segmented, &r->events);
   if (!status)
     status = work_bound(w, &r->bound);
-  typed_free(typed, c->n_segments);
   return status;
 }
 

@@ -114,6 +114,8 @@ static int add_case(loader *l, const case_spec *spec, yaml_node_t *segments, yam
   if (status == DONE)
     status = segments_read(c, &l->s, segments);
   if (status == DONE)
+    status = blocks_check(c, &l->s, segments ? segments : l->found[STORAGE] ? l->found[STORAGE] : l->node);
+  if (status == DONE)
     status = arithmetic_read(c, &l->s, arithmetic);
   if (status == DONE)
     status = read_names(&c->references, &c->n_references, &l->s, l->found[REFERENCES], "references", reference_known,

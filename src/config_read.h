@@ -38,6 +38,8 @@ int input_read(draft *d, const input_choice *in, const source *s);      /* d->sp
 /* config_storage.c: storage, segments and arithmetic of one case; spec->segments is allocated.  */
 int storage_read(case_spec *spec, const source *s, yaml_node_t *node);
 int segments_read(case_spec *spec, const source *s, yaml_node_t *node);         /* NULL: whole */
+/* Whole blocks in every format that the case stores.  */
+int blocks_check(const case_spec *spec, const source *s, const yaml_node_t *node);
 int arithmetic_read(case_spec *spec, const source *s, yaml_node_t *node);
 
 #endif

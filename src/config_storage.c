@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "message.h"
+#include "storage.h"
 
 enum { MOST_SEGMENTS = 1 << 22 };
 
@@ -14,7 +15,7 @@ enum { MOST_SEGMENTS = 1 << 22 };
 
 static const char *format_at(size_t i, const void *data) {
   (void) data;
-  return i < SEGATTN_BOOL ? segattn_format_name((segattn_format) i) : NULL;     /* bool is of masks only */
+  return storage_name((int) i);
 }
 
 static const char *arithmetic_at(size_t i, const void *data) {
@@ -33,9 +34,8 @@ static int unknown_name(const source *s, const yaml_node_t *node, const char *wh
 }
 
 static int format_read(segattn_format *format, const source *s, const yaml_node_t *node, const char *what) {
-  for (size_t i = 0; node_text(node) && format_at(i, NULL); i++)
-    if (strcmp(node_text(node), format_at(i, NULL)) == 0)
-      return *format = (segattn_format) i, DONE;
+  if (node_text(node) && storage_find(format, node_text(node)))
+    return DONE;
   return unknown_name(s, node, what, format_at);
 }
 
@@ -117,8 +117,8 @@ static void find_mixed(case_spec *spec) {
   segattn_format wide_k = SEGATTN_F32, wide_v = SEGATTN_F32;
   for (size_t i = 0; i < spec->n_segments; i++) {
     spec->mixed = spec->mixed || segment[i].k != segment[0].k || segment[i].v != segment[0].v;
-    wide_k = segment[i].k == SEGATTN_F64 ? SEGATTN_F64 : wide_k;
-    wide_v = segment[i].v == SEGATTN_F64 ? SEGATTN_F64 : wide_v;
+    wide_k = storage_wide(segment[i].k) ? SEGATTN_F64 : wide_k;
+    wide_v = storage_wide(segment[i].v) ? SEGATTN_F64 : wide_v;
   }
   spec->k = spec->mixed ? wide_k : segment[0].k;
   spec->v = spec->mixed ? wide_v : segment[0].v;
@@ -164,4 +164,17 @@ int segments_read(case_spec *spec, const source *s, yaml_node_t *node) {
   if (status == DONE)
     find_mixed(spec);
   return status;
+}
+
+int blocks_check(const case_spec *spec, const source *s, const yaml_node_t *node) {
+  for (size_t i = 0; i < 2 * spec->n_segments + 1; i++) {
+    const segment_spec *segment = &spec->segments[i / 2];
+    bool q = i == 2 * spec->n_segments, v = !q && i % 2;
+    segattn_format format = q ? spec->q : v ? segment->v : segment->k;
+    size_t dim = v ? spec->dim_v : spec->dim_k, block = segattn_format_block(format);
+    if (dim % block)
+      return node_fail(s, node, "storage: %s is %zu, expected a multiple of %zu: %s stores blocks of %zu elements",
+                       v ? "dim_v" : "dim_k", dim, block, segattn_format_name(format), block);
+  }
+  return DONE;
 }

@@ -14,6 +14,7 @@
 #include "references.h"
 #include "report.h"
 #include "run.h"
+#include "storage.h"
 
 /* ---- run ---- */
 
@@ -236,6 +237,8 @@ int command_info(int argc, char **argv) {
   list(segattn_isa_name, json);
   fputs(json ? ",\"arithmetics\":" : "\narithmetics      ", stdout);
   list(segattn_arithmetic_name, json);
+  fputs(json ? ",\"storage\":" : "\nstorage          ", stdout);
+  list(storage_name, json);
   fputs(json ? ",\"python\":" : "\npython           ", stdout);
   if (json)
     json_text(stdout, reference_python());

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 #include <sha2.h>
 #include "message.h"
+#include "storage.h"
 
 struct hash { SHA2_CTX context; };
 
@@ -50,7 +51,7 @@ void hash_array(hash *h, const array *a) {
   hash_text(h, segattn_format_name(a->format));
   hash_text(h, shape);
   if (a->data != NULL)
-    add_elements(h, a->data, array_count(a), segattn_format_bytes(a->format, 1));
+    add_elements(h, a->data, array_bytes(a) / storage_unit(a->format), storage_unit(a->format));
 }
 
 void hash_end(hash *h, char hex[65]) {

@@ -13,6 +13,7 @@
 #include "families.h"
 #include "hash.h"
 #include "message.h"
+#include "storage.h"
 #include "store.h"
 
 static bool imported(const case_spec *c) {
@@ -143,25 +144,36 @@ static int values_draw(values *x, const case_spec *c, uint64_t seed) {
 
 /* ---- rounding to the storage formats ---- */
 
-/* n values of one segment, through its format and back; bytes has room for them.  */
-static void round_through(segattn_format format, double *x, void *bytes, size_t n) {
-  segattn_encode(format, x, bytes, n);
-  segattn_decode(format, bytes, x, n);
+/* One tensor of a segment: encodes its part of x, and leaves in x what that holds.  */
+static int store_segment(array *to, segattn_format format, double *x, const case_spec *c, size_t from, size_t keys,
+                         size_t dim) {
+  int status = array_alloc(to, format, c->batch, c->kv_heads, keys, dim);
+  for (size_t head = 0; status == DONE && head < c->batch * c->kv_heads; head++) {
+    double *part = x + (head * c->keys + from) * dim;
+    char *bytes = (char *)to->data + segattn_format_bytes(format, head * keys * dim);
+    segattn_encode(format, part, bytes, keys * dim);
+    segattn_decode(format, bytes, part, keys * dim);
+  }
+  return status;
 }
 
-/* Each value of k (or v) to its segment's format; returns the format that holds them all.  */
-static segattn_format round_segments(double *x, void *bytes, const case_spec *c, size_t dim, bool is_k) {
-  segattn_format wide = SEGATTN_F32;
+/* The segments of k and v; the formats that hold them all.  */
+static int store_segments(inputs *in, segattn_format *k, segattn_format *v, const case_spec *c, double *x_k, double *x_v) {
+  int status = DONE;
   size_t from = 0;
-  for (size_t i = 0; i < c->n_segments; i++) {
+  *k = *v = SEGATTN_F32;
+  if (!(in->typed = calloc(c->n_segments, sizeof *in->typed)))
+    return fail(FILES, "out of memory for the inputs");
+  in->n_typed = c->n_segments;
+  for (size_t i = 0; i < c->n_segments && status == DONE; from += c->segments[i++].keys) {
     const segment_spec *s = &c->segments[i];
-    segattn_format format = is_k ? s->k : s->v;
-    wide = format == SEGATTN_F64 ? SEGATTN_F64 : wide;
-    for (size_t head = 0; head < c->batch * c->kv_heads; head++)
-      round_through(format, x + (head * c->keys + from) * dim, bytes, s->keys * dim);
-    from += s->keys;
+    *k = storage_wide(s->k) ? SEGATTN_F64 : *k;
+    *v = storage_wide(s->v) ? SEGATTN_F64 : *v;
+    status = store_segment(&in->typed[i].k, s->k, x_k, c, from, s->keys, c->dim_k);
+    if (status == DONE)
+      status = store_segment(&in->typed[i].v, s->v, x_v, c, from, s->keys, c->dim_v);
   }
-  return wide;
+  return status;
 }
 
 static int store_values(array *a, segattn_format format, size_t heads, size_t positions, size_t dim, size_t batch,
@@ -172,15 +184,12 @@ static int store_values(array *a, segattn_format format, size_t heads, size_t po
   return status;
 }
 
-static int store_keys(array *a, segattn_format format, const case_spec *c, size_t dim, bool is_k, double *x) {
-  if (c->mixed) {
-    void *bytes = malloc(c->keys * dim * sizeof(double) + 1);
-    if (bytes == NULL)
-      return fail(FILES, "out of memory for the inputs");
-    format = round_segments(x, bytes, c, dim, is_k);
-    free(bytes);
-  }
-  return store_values(a, format, c->kv_heads, c->keys, dim, c->batch, x);
+static int store_keys(inputs *in, const case_spec *c, double *x_k, double *x_v) {
+  segattn_format k = c->k, v = c->v;
+  int status = c->mixed ? store_segments(in, &k, &v, c, x_k, x_v) : DONE;
+  if (status == DONE)
+    status = store_values(&in->k, k, c->kv_heads, c->keys, c->dim_k, c->batch, x_k);
+  return status == DONE ? store_values(&in->v, v, c->kv_heads, c->keys, c->dim_v, c->batch, x_v) : status;
 }
 
 /* ---- masks ---- */
@@ -220,7 +229,13 @@ static int check_shape(const case_spec *c) {
     return fail(USAGE, "q_heads is %zu, expected a multiple of kv_heads, %zu", c->q_heads, c->kv_heads);
   if (c->dim_k == 0 || c->dim_k > SEGATTN_MAX_DIM || c->dim_v == 0 || c->dim_v > SEGATTN_MAX_DIM)
     return fail(USAGE, "dim_k is %zu and dim_v %zu, expected 1 to %d", c->dim_k, c->dim_v, SEGATTN_MAX_DIM);
-  return DONE;
+  int status = storage_fits(c->q, c->dim_k, "q");
+  for (size_t i = 0; i < c->n_segments && status == DONE; i++) {
+    status = storage_fits(c->segments[i].k, c->dim_k, "k");
+    if (status == DONE)
+      status = storage_fits(c->segments[i].v, c->dim_v, "v");
+  }
+  return status;
 }
 
 int inputs_make(inputs *in, const case_spec *c, uint64_t seed) {
@@ -234,9 +249,7 @@ int inputs_make(inputs *in, const case_spec *c, uint64_t seed) {
   if (status == DONE)
     status = store_values(&in->q, c->q, c->q_heads, c->queries, c->dim_k, c->batch, x.q);
   if (status == DONE)
-    status = store_keys(&in->k, c->k, c, c->dim_k, true, x.k);
-  if (status == DONE)
-    status = store_keys(&in->v, c->v, c, c->dim_v, false, x.v);
+    status = store_keys(in, c, x.k, x.v);
   if (status == DONE)
     status = make_mask(&in->mask, c);
   values_free(&x);
@@ -250,37 +263,17 @@ void inputs_free(inputs *in) {
   array_free(&in->k);
   array_free(&in->v);
   array_free(&in->mask);
+  for (size_t i = 0; i < in->n_typed; i++) {
+    array_free(&in->typed[i].k);
+    array_free(&in->typed[i].v);
+  }
+  free(in->typed);
+  in->typed = NULL;
+  in->n_typed = 0;
   in->q_start = 0;
 }
 
 /* ---- views ---- */
-
-static int typed_part(array *to, segattn_format format, const array *from, size_t start, size_t keys) {
-  array part = {0};
-  segattn_tensor view = array_positions(from, start, keys);
-  int status = array_gather(&part, &view);
-  if (status == DONE)
-    status = array_convert(to, format, &part);
-  array_free(&part);
-  return status;
-}
-
-int inputs_typed(typed_segment *t, const inputs *in, const case_spec *c) {
-  size_t from = 0;
-  int status = DONE;
-  for (size_t i = 0; i < c->n_segments; i++)
-    t[i] = (typed_segment){0};
-  for (size_t i = 0; i < c->n_segments && status == DONE; from += c->segments[i++].keys) {
-    status = typed_part(&t[i].k, c->segments[i].k, &in->k, from, c->segments[i].keys);
-    if (status == DONE)
-      status = typed_part(&t[i].v, c->segments[i].v, &in->v, from, c->segments[i].keys);
-  }
-  for (size_t i = 0; i < c->n_segments && status != DONE; i++) {
-    array_free(&t[i].k);
-    array_free(&t[i].v);
-  }
-  return status;
-}
 
 segattn_queries inputs_queries(const inputs *in) {
   return (segattn_queries){.q = array_view(&in->q), .start = in->q_start};

@@ -16,9 +16,13 @@ typedef struct family {
 const family *family_find(const char *name);    /* NULL: none */
 const family *family_at(size_t i);              /* NULL past the end */
 
+typedef struct typed_segment { array k, v; } typed_segment;
+
 typedef struct inputs {
-  array q, k, v;                /* storage formats; k and v in f32 (f64 if a segment is f64) where segments are mixed:
+  array q, k, v;                /* storage formats; where segments are mixed k and v in f32 (f64 if a segment holds more):
                                    each value is one of its segment's format */
+  typed_segment *typed;         /* mixed: the segments as they are stored; NULL for inputs that were read from a file */
+  size_t n_typed;
   array mask;                   /* data NULL: none.  May be padded: [1][1][>= queries][>= keys] */
   int64_t q_start;              /* resolved */
 } inputs;
@@ -34,9 +38,7 @@ void inputs_free(inputs *in);
 uint32_t inputs_stream(const case_spec *c, uint64_t seed);
 
 /* Queries and segments of the case as the library takes them; `segments` has room for c->n_segments (1 when whole).
-   For mixed segments the views are of `typed` (one array a segment, made by inputs_typed) instead.  */
-typedef struct typed_segment { array k, v; } typed_segment;
-int inputs_typed(typed_segment *t, const inputs *in, const case_spec *c);      /* n_segments of them */
+   For mixed segments the views are of `typed` instead.  */
 segattn_queries inputs_queries(const inputs *in);
 segattn_segment inputs_segment(const inputs *in, const case_spec *c, size_t from, size_t keys, const typed_segment *typed);
 

@@ -38,13 +38,13 @@ libprogram_la_SOURCES = \
   src/provider_text.c src/random.c src/references.c src/report.c src/report_case.c src/report_data.c \
   src/report_distribution.c src/report_element.c src/report_head.c src/report_name.c src/report_panel.c \
   src/report_plot.c src/report_table.c src/report_tex.c src/result.c src/run.c src/run_file.c src/run_folder.c \
-  src/run_references.c src/schema.c src/segments.c src/setting.c src/store.c src/store_attribute.c src/store_case_read.c \
-  src/store_case_write.c src/store_data.c src/store_hdf5.c src/store_import.c src/store_pack.c src/store_tensor.c \
-  src/tensor_file.c src/verdict.c src/work.c src/array.h src/bench.h src/call.h src/case.h src/cases.h src/commands.h \
-  src/config_read.h src/doubledouble.h src/experiment.h src/families.h src/file.h src/hash.h src/inputs.h src/json.h \
-  src/measure.h src/message.h src/npy.h src/oracle.h src/oracle_row.h src/place.h src/provider.h src/random.h src/references.h \
-  src/report.h src/report_data.h src/result.h src/run.h src/schema.h src/store.h src/store_hdf5.h src/tensor_file.h \
-  src/verdict.h src/work.h
+  src/run_references.c src/schema.c src/segments.c src/setting.c src/storage.c src/store.c src/store_attribute.c \
+  src/store_case_read.c src/store_case_write.c src/store_data.c src/store_hdf5.c src/store_import.c src/store_pack.c \
+  src/store_tensor.c src/tensor_file.c src/verdict.c src/work.c src/array.h src/bench.h src/call.h src/case.h src/cases.h \
+  src/commands.h src/config_read.h src/doubledouble.h src/experiment.h src/families.h src/file.h src/hash.h src/inputs.h \
+  src/json.h src/measure.h src/message.h src/npy.h src/oracle.h src/oracle_row.h src/place.h src/provider.h src/random.h \
+  src/references.h src/report.h src/report_data.h src/result.h src/run.h src/schema.h src/storage.h src/store.h \
+  src/store_hdf5.h src/tensor_file.h src/verdict.h src/work.h
 
 segattn_CPPFLAGS = $(program_cppflags)
 segattn_LDADD = libprogram.la libsegattn.la

@@ -13,6 +13,7 @@
 #include <string.h>
 #include "file.h"
 #include "message.h"
+#include "storage.h"
 
 typedef struct header {
   char order, kind;             /* '<' '>' '=' '|'; 'f' 'u' 'V' 'b' */
@@ -169,9 +170,9 @@ static int find_format(segattn_format *format, header *h, segattn_format raw, co
     return fail(USAGE, "%s: holds elements of type '%s', expected f8, f4, f2, b1, or raw u2, V2, u1, V1", path, h->descr);
   if (raw == SEGATTN_FORMATS)
     return fail(USAGE, "%s: holds raw elements of type '%s': say with --store what they are, for example bf16", path, h->descr);
-  if (segattn_format_bytes(raw, 1) != h->bytes)
+  if (storage_unit(raw) != h->bytes)
     return fail(USAGE, "%s: holds raw elements of type '%s', which cannot be %s: that has %zu bytes, not %zu", path, h->descr,
-                segattn_format_name(raw), segattn_format_bytes(raw, 1), h->bytes);
+                segattn_format_name(raw), storage_unit(raw), h->bytes);
   return *format = raw, DONE;
 }
 
@@ -213,6 +214,19 @@ static int gather(array *a, const header *h, segattn_format format, char *elemen
   return array_gather(a, &view);
 }
 
+/* Blocks lie along the last axis, which counts their bytes.  */
+static int take_blocks(array *a, const header *h, segattn_format format, const char *bytes, const char *path) {
+  size_t shape[SEGATTN_AXES] = { 1, 1, 1, 1 };
+  memcpy(shape, h->shape, (size_t) h->rank * sizeof *shape);
+  if (h->fortran || !storage_shape_of_file(format, h->rank, shape))
+    return fail(USAGE, "%s: its last axis has %zu bytes, expected C order and a multiple of the %zu bytes of a block of %s",
+                path, h->shape[h->rank - 1], segattn_format_bytes(format, 1), segattn_format_name(format));
+  int status = array_alloc(a, format, shape[0], shape[1], shape[2], shape[3]);
+  if (status == DONE)
+    memcpy(a->data, bytes, array_bytes(a));
+  return status;
+}
+
 static int read_bytes(array *a, int *rank, char *bytes, size_t n, const char *path, segattn_format raw) {
   header h = { 0 };
   segattn_format format = SEGATTN_FORMATS;
@@ -226,8 +240,10 @@ static int read_bytes(array *a, int *rank, char *bytes, size_t n, const char *pa
   const char native = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? '<' : '>';
   if (h.order == (native == '<' ? '>' : '<'))
     swap_bytes((unsigned char *) bytes + h.data, n - h.data, h.bytes);
-  memmove(bytes, bytes + h.data, n - h.data);   /* the elements where malloc aligned the file */
   *rank = h.rank;
+  if (segattn_format_block(format) > 1)
+    return take_blocks(a, &h, format, bytes + h.data, path);
+  memmove(bytes, bytes + h.data, n - h.data);   /* the elements where malloc aligned the file */
   return gather(a, &h, format, bytes);
 }
 

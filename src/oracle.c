@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include "message.h"
 #include "oracle_row.h"
+#include "storage.h"
 
 typedef struct tensors {
   array *out, *lse, *error;
@@ -33,10 +34,6 @@ static row row_of(const tensors *t, const oracle_problem *p, size_t batch, size_
   return r;
 }
 
-static bool narrow(segattn_format format) {
-  return format != SEGATTN_F64;
-}
-
 /* n elements from number `from` on; NULL when out of memory.  */
 static double *decode(const array *a, size_t from, size_t n) {
   double *values = malloc((n + 1) * sizeof *values);
@@ -49,7 +46,8 @@ static int head_alloc(kv_head *h, const tensors *t, const oracle_problem *p, siz
   size_t keys = t->k->shape[SEGATTN_POS], dim_k = t->k->shape[SEGATTN_DIM], dim_v = t->v->shape[SEGATTN_DIM];
   *h = (kv_head){.p = p, .keys = keys, .dim_k = dim_k, .dim_v = dim_v, .k_sum = calloc(keys + 1, sizeof *h->k_sum),
                  .k = decode(t->k, number * keys * dim_k, keys * dim_k), .v = decode(t->v, number * keys * dim_v, keys * dim_v),
-                 .exact_scores = narrow(t->q->format) && narrow(t->k->format), .exact_values = narrow(t->v->format)};
+                 .exact_scores = !storage_wide(t->q->format) && !storage_wide(t->k->format),
+                 .exact_values = !storage_wide(t->v->format)};
   if (h->k == NULL || h->v == NULL || h->k_sum == NULL)
     return FILES;
   for (size_t i = 0; i < keys * dim_k; i++)

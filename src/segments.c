@@ -7,6 +7,7 @@
 
 #include "call.h"
 #include "message.h"
+#include "storage.h"
 
 bool parse_size(size_t *n, const char *text) {
   char *end;
@@ -23,9 +24,9 @@ static int bad(const char *entry, const char *expected) {
 }
 
 static int format_of(segattn_format *f, const char *name, const char *entry) {
-  if (segattn_format_find(f, name, NULL) || *f == SEGATTN_BOOL)
-    return bad(entry, "a storage format f64, f32, f16 or bf16");
-  return DONE;
+  char expected[256];
+  snprintf(expected, sizeof expected, "one of the storage formats %s", storage_names());
+  return storage_find(f, name) ? DONE : bad(entry, expected);
 }
 
 /* "f16", "k=f16", "k=f16/v=bf16".  */
@@ -70,7 +71,7 @@ static int entry_parse(segment_spec **specs, size_t *n, char *entry, segment_spe
   char whole[64];
   snprintf(whole, sizeof whole, "%s%s%s", length, formats ? ":" : "", formats ? formats : "");
   if (!parse_size(&s.keys, length))
-    return bad(whole, "a length, or a length with formats as in 256:f16 or 256:k=f16/v=bf16");
+    return bad(whole, "a length, or a length with formats as in 256:f16 or 256:k=q8_0/v=q4_0");
   int status = formats ? formats_parse(&s, formats, whole) : DONE;
   return status ? status : append(specs, n, s);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "message.h"
+#include "storage.h"
 #include "store.h"
 #include "store_hdf5.h"
 
@@ -98,10 +99,13 @@ static int count_axes(const char *axes) {
 
 static void put_array(writer *w, hid_t at, const char *name, const array *a, const char *axes) {
   hsize_t size[SEGATTN_AXES];
+  size_t shape[SEGATTN_AXES];
   if (!a->data)
     return;
+  memcpy(shape, a->shape, sizeof shape);
+  storage_shape_in_file(a->format, count_axes(axes), shape);
   for (int i = 0; i < SEGATTN_AXES; i++)
-    size[i] = a->shape[i];
+    size[i] = shape[i];
   hid_t id = h5_put_data(w->f, at, name, h5_file_type(a->format), h5_memory_type(a->format), count_axes(axes), size, a->data);
   h5_put_text(w->f, id, "format", segattn_format_name(a->format));
   name_axes(w, id, axes, size);

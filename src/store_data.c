@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Datasets: tensors as their raw bits.
 
-   HDF5 knows no bf16, and its conversion of f16 is its own; so 16-bit formats lie as u16 and the attribute `format` says
-   what they are.  Reading converts nothing but byte order.  */
+   HDF5 knows no bf16, and its conversion of f16 is its own; so 8- and 16-bit floats lie as u8 and u16, block formats as
+   their bytes (the last axis counts them), and the attribute `format` says what they are.  Reading converts nothing but byte
+   order.  */
 
 #include "store_hdf5.h"
 #include <stdlib.h>
 #include "message.h"
+#include "storage.h"
 
 enum { CHUNK_BYTES = 1 << 20, DEFLATE = 4 };
 
@@ -15,7 +17,7 @@ hid_t h5_file_type(segattn_format format) {
     [SEGATTN_F64] = H5T_IEEE_F64LE, [SEGATTN_F32] = H5T_IEEE_F32LE, [SEGATTN_F16] = H5T_STD_U16LE,
     [SEGATTN_BF16] = H5T_STD_U16LE, [SEGATTN_BOOL] = H5T_STD_U8LE
   };
-  return type[format];
+  return format > SEGATTN_BOOL ? H5T_STD_U8LE : type[format];
 }
 
 hid_t h5_memory_type(segattn_format format) {
@@ -23,7 +25,7 @@ hid_t h5_memory_type(segattn_format format) {
     [SEGATTN_F64] = H5T_NATIVE_DOUBLE, [SEGATTN_F32] = H5T_NATIVE_FLOAT, [SEGATTN_F16] = H5T_NATIVE_UINT16,
     [SEGATTN_BF16] = H5T_NATIVE_UINT16, [SEGATTN_BOOL] = H5T_NATIVE_UINT8
   };
-  return type[format];
+  return format > SEGATTN_BOOL ? H5T_NATIVE_UINT8 : type[format];
 }
 
 /* ---- writing ---- */
@@ -143,7 +145,7 @@ static segattn_format data_format(h5 *f, hid_t id, hid_t type, segattn_format ra
   } else
     format = class == H5T_FLOAT ? float_format(type) : class == H5T_ENUM ? SEGATTN_BOOL
       : class == H5T_INTEGER ? raw : SEGATTN_FORMATS;
-  return format != SEGATTN_FORMATS && segattn_format_bytes(format, 1) == bytes ? format : SEGATTN_FORMATS;
+  return format != SEGATTN_FORMATS && storage_unit(format) == bytes ? format : SEGATTN_FORMATS;
 }
 
 static void read_array(h5 *f, hid_t id, array *a, segattn_format raw, int rank, const hsize_t *size) {
@@ -155,7 +157,9 @@ static void read_array(h5 *f, hid_t id, array *a, segattn_format raw, int rank, 
   if (H5Tget_class(type) != H5T_ENUM)
     H5Tset_order(memory, H5Tget_order(H5T_NATIVE_INT));
   if (format == SEGATTN_FORMATS)
-    h5_fail(f, id, NULL, "unknown number format: expected f64, f32, f16 or bf16 (raw 16-bit integers: say which with --store)");
+    h5_fail(f, id, NULL, "unknown number format: expected f64, f32, f16 or bf16 (raw integers: say which with --store)");
+  else if (!storage_shape_of_file(format, rank, shape))
+    h5_fail(f, id, NULL, "the last axis of a block format counts bytes: expected a multiple of its block's");
   else if (array_alloc(a, format, shape[0], shape[1], shape[2], shape[3]) != DONE)
     f->status = FILES;
   else if (H5Dread(id, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, a->data) < 0) {

@@ -50,7 +50,7 @@ void h5_get_numbers(h5 *f, hid_t at, const char *name, size_t n, double *values)
 /* All attributes except those named in `except` (NULL-terminated), as texts.  */
 void h5_get_attributes(h5 *f, hid_t at, const char *const *except, attribute **list, size_t *n);
 
-/* Datasets.  A tensor lies as its raw bits: u16 for 16-bit formats, u8 for bool.  */
+/* Datasets.  A tensor lies as its raw bits: u16 for 16-bit formats, u8 for 8-bit ones, bool, and blocks.  */
 hid_t h5_file_type(segattn_format format);
 hid_t h5_memory_type(segattn_format format);
 /* Chunked, shuffled, deflated, checksummed; returns the open dataset.  */
@@ -59,7 +59,7 @@ hid_t h5_put_data(h5 *f, hid_t at, const char *name, hid_t file_type, hid_t memo
 /* n doubles of the given shape, allocated; NULL after a failure.  */
 double *h5_get_numbers_of(h5 *f, hid_t at, const char *name, int rank, const size_t *size);
 /* A dataset of 1 to 4 axes, its axes put into a->shape from the front, the rest 1.  The attribute `format` names the
-   format; without it the type of the dataset does, and raw 16-bit integers are `raw` (SEGATTN_FORMATS: an error).  */
+   format; without it the type of the dataset does, and raw integers are `raw` (SEGATTN_FORMATS: an error).  */
 void h5_get_array(h5 *f, hid_t at, const char *name, array *a, segattn_format raw, int *rank);
 
 /* Shared between the files of the store.  */

@@ -44,6 +44,9 @@ int tensor_arrange(array *a, const char *name, const char *axes, int rank) {
                   "--axes", name, rank);
   else if (!axes_good(letters))
     status = fail(USAGE, "%s: axes '%s': expected each of the letters b h p d at most once", name, letters);
+  else if (segattn_format_block(a->format) > 1 && letters[strlen(letters) - 1] != 'd')
+    status = fail(USAGE, "%s: axes '%s': the blocks of %s lie along dim, which must be the file's last axis", name, letters,
+                  segattn_format_name(a->format));
   else if (strlen(letters) != (size_t) rank)
     status = fail(USAGE, "%s: axes '%s' name %zu axes, but the file has %d", name, letters, strlen(letters), rank);
   if (status != DONE) {
@@ -52,7 +55,8 @@ int tensor_arrange(array *a, const char *name, const char *axes, int rank) {
   }
   segattn_tensor view = { .data = a->data, .format = a->format, .shape = { 1, 1, 1, 1 } };
   ptrdiff_t step = (ptrdiff_t) segattn_format_bytes(a->format, 1);
-  for (int i = rank; i-- > 0; step *= (ptrdiff_t) a->shape[i]) {
+  size_t block = segattn_format_block(a->format);
+  for (int i = rank; i-- > 0; step *= (ptrdiff_t) (a->shape[i] / (i == rank - 1 ? block : 1))) {
     ptrdiff_t axis = strchr(axis_letter, letters[i]) - axis_letter;
     view.shape[axis] = a->shape[i];
     view.stride[axis] = step;

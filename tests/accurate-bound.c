@@ -202,11 +202,56 @@ static void check_call(void) {
   trial_free(&t);
 }
 
+/* ---- storage ---- */
+
+enum { FORMAT_KEYS = 3, FORMAT_DIM = 32, FORMAT_N = FORMAT_KEYS * FORMAT_DIM };
+
+/* The bounds of one query in f32 arithmetic with K and V both so stored.  */
+static bool bounds_stored(double bound[FORMAT_DIM], segattn_format format, void *bytes) {
+  float q[FORMAT_DIM];
+  segattn_problem p;
+  segattn_plan *plan = NULL;
+  segattn_problem_init(&p);
+  p.dim_k = p.dim_v = FORMAT_DIM;
+  for (size_t i = 0; i < FORMAT_DIM; i++)
+    q[i] = (float) i - 15;
+  segattn_queries queries = { .q = segattn_tensor_of(q, SEGATTN_F32, 1, 1, 1, FORMAT_DIM) };
+  segattn_tensor k = segattn_tensor_of(bytes, format, 1, 1, FORMAT_KEYS, FORMAT_DIM);
+  segattn_segment s = { .k = k, .v = k };
+  segattn_tensor b = segattn_tensor_of(bound, SEGATTN_F64, 1, 1, 1, FORMAT_DIM);
+  bool fine = !segattn_plan_alloc(&plan, &p, NULL, NULL) && !segattn_bound(plan, &queries, &s, 1, &b, NULL, NULL);
+  segattn_plan_free(plan);
+  return fine;
+}
+
+/* The bound counts a rounding of decoding where the format holds more than f32 does, and only there: it is the bound of the
+   same numbers stored as f64, or as f32.  */
+static void check_format(segattn_format format) {
+  bool wide = format == SEGATTN_F64 || format == SEGATTN_Q4_1 || format == SEGATTN_Q5_1;
+  double x[FORMAT_N], bound[FORMAT_DIM], exact[FORMAT_DIM], single[FORMAT_DIM];
+  float narrow[FORMAT_N];
+  unsigned char bytes[FORMAT_N * sizeof(double)];
+  for (size_t i = 0; i < FORMAT_N; i++)
+    x[i] = sin(0.01 + (double) i) + 0.03 * (double) i;
+  segattn_encode(format, x, bytes, FORMAT_N);
+  segattn_decode(format, bytes, x, FORMAT_N);
+  for (size_t i = 0; i < FORMAT_N; i++)
+    narrow[i] = (float) x[i];
+  bool fine = bounds_stored(bound, format, bytes) && bounds_stored(exact, SEGATTN_F64, x) &&
+    bounds_stored(single, SEGATTN_F32, narrow);
+  ok(fine && isfinite(bound[0]) && !memcmp(bound, wide ? exact : single, sizeof bound) && single[0] < exact[0],
+     "%s: the bound counts %s rounding of decoding: %g, in f64 %g, in f32 %g", segattn_format_name(format), wide ? "one" : "no",
+     bound[0], exact[0], single[0]);
+}
+
 int main(int argc, char **argv) {
   uint64_t problems = argc > 1 ? strtoull(argv[1], NULL, 10) : 4;
   for (const trial_family *f = trial_families; f < trial_families + trial_n_families; f++)
     for (int f64 = 0; f64 < 2; f64++)
       check_family(f, f64, problems);
+  for (segattn_format f = 0; f < SEGATTN_FORMATS; f++)
+    if (f != SEGATTN_BOOL)
+      check_format(f);
   check_limits();
   check_call();
   return done();

@@ -166,6 +166,10 @@ static void attend(data *d) {
 static const problem problems[] = {
   {"plain f32", F32, F32, F32, 1, 2, 1, 5, 300, 64, 40, .scale = 0.125, .q_size = 1, .k_size = 1, .v_size = 1},
   {"f16 and bf16", F16, BF16, F16, PLAIN, .scale = 0.25, .q_size = 1, .k_size = 1, .v_size = 1},
+  {"blocks that f32 does not hold", F32, SEGATTN_Q4_1, SEGATTN_Q5_1, 1, 2, 1, 3, 40, 64, 32, .scale = 0.25, .q_size = 1,
+   .k_size = 1, .v_size = 1},
+  {"blocks and fp8", SEGATTN_Q8_0, SEGATTN_F8E4M3, SEGATTN_IQ4_NL, 1, 2, 1, 3, 40, 64, 32, .scale = 0.25, .q_size = 1,
+   .k_size = 1, .v_size = 1},
   {"f64", F64, F64, F64, PLAIN, .scale = 0.3, .q_size = 1, .k_size = 1, .v_size = 1},
   {"values f64", F32, F32, F64, PLAIN, .scale = 0.3, .q_size = 1, .k_size = 1, .v_size = 1e300},
   {"batch and heads", F32, F16, F32, 2, 4, 2, 3, 17, 7, 5, .scale = -0.4, .q_size = 1, .k_size = 1, .v_size = 1},

@@ -11,6 +11,7 @@ typedef struct test_case {
   answer base;
   rng r;
   uint64_t seed, index;
+  bool every_format;
   size_t cost;                  /* elements of K and V that one evaluation reads */
 } test_case;
 

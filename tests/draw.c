@@ -69,8 +69,11 @@ static const scale_of_shape *draw_size(rng *r) {
   return &sizes[i];
 }
 
-static size_t draw_dim(rng *r, size_t most) {
+/* With `blocks` mostly a multiple of 32.  */
+static size_t draw_dim(rng *r, size_t most, bool blocks) {
   static const size_t usual[] = { 8, 16, 32, 64, 128, 256, 512, 576 };
+  if (blocks && rng_chance(r, 75))
+    return 32 * (1 + rng_below(r, most / 32));
   size_t dim = usual[rng_below(r, 8)];
   return rng_chance(r, 40) && dim <= most ? dim : 1 + rng_below(r, most);
 }
@@ -81,10 +84,10 @@ static double cost(const drawn *d) {
   return (double) (d->batch * d->keys * (p->dim_k + p->dim_v + 20)) * (double) (p->q_heads * d->queries + 4 * p->kv_heads);
 }
 
-static void draw_shape(drawn *d, rng *r) {
+static void draw_shape(drawn *d, rng *r, bool blocks) {
   const scale_of_shape *s = draw_size(r);
-  d->problem.dim_k = draw_dim(r, s->dim);
-  d->problem.dim_v = rng_chance(r, 50) ? d->problem.dim_k : draw_dim(r, s->dim);
+  d->problem.dim_k = draw_dim(r, s->dim, blocks);
+  d->problem.dim_v = rng_chance(r, 50) ? d->problem.dim_k : draw_dim(r, s->dim, blocks);
   d->problem.kv_heads = 1 + rng_below(r, s->kv_heads);
   d->problem.q_heads = d->problem.kv_heads * (1 + rng_below(r, s->group));
   d->batch = 1 + rng_below(r, s->batch);
@@ -172,26 +175,44 @@ static void draw_query_positions(drawn *d, rng *r) {
     d->q_positions[i] = d->k_start[0] + rng_between(r, -5, extent + 5);
 }
 
-static void draw_pieces(drawn *d, rng *r) {
-  static const segattn_format formats[] = { SEGATTN_F64, SEGATTN_F32, SEGATTN_F16, SEGATTN_BF16 };
+static const segattn_format formats[] = {
+  SEGATTN_F64, SEGATTN_F32, SEGATTN_F16, SEGATTN_BF16, SEGATTN_F8E4M3, SEGATTN_F8E5M2, SEGATTN_Q8_0, SEGATTN_Q4_0, SEGATTN_Q4_1,
+  SEGATTN_Q5_0, SEGATTN_Q5_1, SEGATTN_IQ4_NL
+};
+
+/* Of every format, those whose blocks fit.  */
+static segattn_format draw_format(rng *r, size_t dim, bool every) {
+  return formats[rng_below(r, !every ? 4 : dim % 32 ? 6 : 12)];
+}
+
+/* Where V may begin in a row of K: anywhere, or on a block.  */
+static void put_v_in_k(drawn *d, rng *r) {
+  size_t room = d->problem.dim_k - d->problem.dim_v, block = 1;
+  for (size_t i = 0; i < d->n_pieces; i++)
+    block = segattn_format_block(d->pieces[i].k) > block ? segattn_format_block(d->pieces[i].k) : block;
+  if (d->problem.dim_v % block)
+    return;
+  d->v_in_k = true;
+  d->v_offset = block * rng_below(r, room / block + 1);
+  for (size_t i = 0; i < d->n_pieces; i++)
+    d->pieces[i].v = d->pieces[i].k;
+}
+
+static void draw_pieces(drawn *d, rng *r, bool every) {
   size_t n = rng_chance(r, 60) || d->keys < DRAW_PIECES ? 1 : 1 + rng_below(r, DRAW_PIECES), at = 0;
-  d->q_format = formats[rng_below(r, 4)];
+  d->q_format = draw_format(r, d->problem.dim_k, every);
   d->out_format = formats[rng_below(r, 4)];
   d->lse_format = formats[rng_below(r, 4)];
   for (size_t i = 0; i < n; i++) {
     size_t left = d->keys - at, to = i + 1 == n ? d->keys : at + rng_below(r, left + 1);
     d->pieces[i] = (piece) { .from = at, .to = to };
-    d->pieces[i].k = formats[rng_below(r, 4)];
-    d->pieces[i].v = formats[rng_below(r, 4)];
+    d->pieces[i].k = draw_format(r, d->problem.dim_k, every);
+    d->pieces[i].v = draw_format(r, d->problem.dim_v, every);
     at = to;
   }
   d->n_pieces = n;
-  if (!rng_chance(r, 10) || d->problem.dim_v > d->problem.dim_k)
-    return;
-  d->v_in_k = true;
-  d->v_offset = rng_below(r, d->problem.dim_k - d->problem.dim_v + 1);
-  for (size_t i = 0; i < n; i++)
-    d->pieces[i].v = d->pieces[i].k;
+  if (rng_chance(r, 10) && d->problem.dim_v <= d->problem.dim_k)
+    put_v_in_k(d, r);
 }
 
 /* ---- masks ---- */
@@ -209,10 +230,10 @@ static double draw_addend(rng *r, int kind, unsigned masked) {
 
 /* Rounds to the format; what a narrow format cannot hold becomes -inf there, which is a mask as well.  */
 static void draw_mask(drawn *d, rng *r) {
-  static const segattn_format formats[] = { SEGATTN_F64, SEGATTN_F32, SEGATTN_F16, SEGATTN_BF16, SEGATTN_BOOL };
+  static const segattn_format of_masks[] = { SEGATTN_F64, SEGATTN_F32, SEGATTN_F16, SEGATTN_BF16, SEGATTN_BOOL };
   if (rng_chance(r, 45))
     return;
-  d->mask_format = formats[rng_below(r, 5)];
+  d->mask_format = of_masks[rng_below(r, 5)];
   d->mask_batch = rng_chance(r, 50) ? 1 : d->batch;
   d->mask_heads = rng_chance(r, 50) ? 1 : d->problem.q_heads;
   size_t rows = d->mask_batch * d->mask_heads * d->queries, keys = d->keys;
@@ -236,14 +257,14 @@ static void draw_mask(drawn *d, rng *r) {
 
 /* ---- the whole ---- */
 
-void draw(drawn *d, rng *r) {
+void draw(drawn *d, rng *r, bool every_format) {
   *d = (drawn) { 0 };
   segattn_problem_init(&d->problem);
-  draw_shape(d, r);
+  draw_shape(d, r, every_format);
   draw_options(d, r);
   draw_key_positions(d, r);
   draw_query_positions(d, r);
-  draw_pieces(d, r);
+  draw_pieces(d, r, every_format);
   draw_mask(d, r);
   draw_values(d, r);
 }
@@ -254,6 +275,7 @@ void drawn_free(drawn *d) {
   free(d->q);
   free(d->k);
   free(d->v);
+  free(d->q_stored);
   free(d->k_stored);
   free(d->v_stored);
   free(d->mask);

@@ -46,7 +46,7 @@ typedef struct drawn {
   segattn_format q_format, out_format, lse_format;
 
   double *q, *k, *v;            /* [batch][heads][position][dim] */
-  unsigned char *k_stored, *v_stored;   /* as their pieces store them: key by key, dim * sizeof(double) bytes for each */
+  unsigned char *q_stored, *k_stored, *v_stored;        /* as stored: row by row, dim * sizeof(double) bytes each */
   bool v_in_k;                  /* V is K's elements from v_offset on */
   size_t v_offset;
 
@@ -58,7 +58,8 @@ typedef struct drawn {
   const char *scores, *values;  /* names of the input families */
 } drawn;
 
-void draw(drawn *d, rng *r);
+/* every_format: fp8 and blocks too for q, k and v; otherwise f64 f32 f16 bf16.  */
+void draw(drawn *d, rng *r, bool every_format);
 void drawn_free(drawn *d);
 void drawn_describe(const drawn *d);            /* as diagnostics */
 

@@ -148,8 +148,16 @@ static const struct value_family {
   { "huge-and-tiny", 6, v_mixed }, { "cancelling", 7, v_cancelling }, { "nan", 6, v_nan }, { "infinite", 6, v_infinite },
 };
 
-static const double largest[SEGATTN_BOOL] = { 0x1.fffffffffffffp1023, 0x1.fffffep127, 65504, 0x1.fep127 };
-static const double smallest[SEGATTN_BOOL] = { 0x1p-1072, 0x1p-147, 0x1p-22, 0x1p-131 };        /* a few subnormal steps */
+/* The largest number, and a few subnormal steps; of blocks what a scale says.  */
+static double largest(segattn_format f) {
+  static const double of_floats[] = { 0x1.fffffffffffffp1023, 0x1.fffffep127, 65504, 0x1.fep127, 0, 448, 57344 };
+  return f < sizeof of_floats / sizeof *of_floats ? of_floats[f] : 65504;
+}
+
+static double smallest(segattn_format f) {
+  static const double of_floats[] = { 0x1p-1072, 0x1p-147, 0x1p-22, 0x1p-131, 0, 0x1p-8, 0x1p-15 };
+  return f < sizeof of_floats / sizeof *of_floats ? of_floats[f] : 0x1p-22;
+}
 
 static const piece *piece_of(const drawn *d, size_t j) {
   const piece *p = d->pieces;
@@ -163,38 +171,37 @@ static void make_values(drawn *d, value *make, rng *r) {
   for (size_t row = 0; row < d->batch * d->problem.kv_heads; row++)
     for (size_t j = 0; j < d->keys; j++) {
       segattn_format f = piece_of(d, j)->v;
-      double huge = f == SEGATTN_F64 && !strcmp(d->arithmetic, "f32") && rng_chance(r, 99) ? largest[SEGATTN_F32]
-        : largest[f];
+      double huge = f == SEGATTN_F64 && !strcmp(d->arithmetic, "f32") && rng_chance(r, 99) ? largest(SEGATTN_F32)
+        : largest(f);
       for (size_t c = 0; c < dim; c++)
-        d->v[(row * d->keys + j) * dim + c] = make(&(made_of) { rng_normal(r), j, huge, smallest[f], r });
+        d->v[(row * d->keys + j) * dim + c] = make(&(made_of) { rng_normal(r), j, huge, smallest(f), r });
     }
 }
 
 /* ---- storage ---- */
 
-static void round_values(double *x, size_t n, segattn_format format) {
-  void *stored = allocate(n, sizeof(double));
-  segattn_encode(format, x, stored, n);
-  segattn_decode(format, stored, x, n);
-  free(stored);
+/* A row as its format stores it, and what it then says.  */
+static void store_row(segattn_format format, double *x, unsigned char *to, size_t dim) {
+  segattn_encode(format, x, to, dim);
+  segattn_decode(format, to, x, dim);
 }
 
-static void round_pieces(const drawn *d, double *x, size_t dim, bool is_v) {
-  for (size_t row = 0; row < d->batch * d->problem.kv_heads; row++)
-    for (size_t i = 0; i < d->n_pieces; i++) {
-      const piece *p = &d->pieces[i];
-      round_values(&x[(row * d->keys + p->from) * dim], (p->to - p->from) * dim, is_v ? p->v : p->k);
-    }
-}
-
-static unsigned char *store(const drawn *d, const double *x, size_t dim, bool is_v) {
+static unsigned char *store_keys(const drawn *d, double *x, size_t dim, bool is_v) {
   unsigned char *bytes = allocate(count(d, d->problem.kv_heads, d->keys, dim), sizeof *x);
   for (size_t row = 0; row < d->batch * d->problem.kv_heads; row++)
     for (size_t j = 0; j < d->keys; j++) {
       const piece *p = piece_of(d, j);
       size_t at = (row * d->keys + j) * dim;
-      segattn_encode(is_v ? p->v : p->k, &x[at], &bytes[at * sizeof *x], dim);
+      store_row(is_v ? p->v : p->k, &x[at], &bytes[at * sizeof *x], dim);
     }
+  return bytes;
+}
+
+static unsigned char *store_queries(const drawn *d) {
+  size_t dim = d->problem.dim_k, n = count(d, d->problem.q_heads, d->queries, dim);
+  unsigned char *bytes = allocate(n, sizeof *d->q);
+  for (size_t at = 0; at < n; at += dim)
+    store_row(d->q_format, &d->q[at], &bytes[at * sizeof *d->q], dim);
   return bytes;
 }
 
@@ -264,12 +271,8 @@ void draw_values(drawn *d, rng *r) {
   broadcast_some(d, r);
   if (d->v_in_k)
     copy_v_from_k(d);
-  round_values(d->q, count(d, d->problem.q_heads, d->queries, d->problem.dim_k), d->q_format);
-  round_pieces(d, d->k, d->problem.dim_k, false);
-  round_pieces(d, d->v, d->problem.dim_v, true);
   hide_unseen(d);
-  if (d->v_in_k)
-    copy_v_from_k(d);
-  d->k_stored = store(d, d->k, d->problem.dim_k, false);
-  d->v_stored = store(d, d->v, d->problem.dim_v, true);
+  d->q_stored = store_queries(d);
+  d->k_stored = store_keys(d, d->k, d->problem.dim_k, false);
+  d->v_stored = store_keys(d, d->v, d->problem.dim_v, true);
 }

@@ -42,6 +42,12 @@ void memory_free(memory *m) {
   free(m);
 }
 
+/* Elements along each axis, along dim blocks.  */
+static void steps_of(segattn_format format, const size_t shape[SEGATTN_AXES], size_t steps[SEGATTN_AXES]) {
+  memcpy(steps, shape, SEGATTN_AXES * sizeof *steps);
+  steps[SEGATTN_DIM] /= segattn_format_block(format);
+}
+
 /* Are the elements the same, bit for bit, all along the axis?  */
 static bool uniform_along(const unsigned char *dense, const size_t shape[SEGATTN_AXES], size_t axis, size_t size) {
   size_t outer = 1, inner = size;
@@ -62,13 +68,14 @@ static size_t axis_of(char letter) {
 
 segattn_tensor layout_make(memory *m, const layout *l, segattn_format format, const size_t shape[SEGATTN_AXES],
                            const unsigned char *dense, laid *where) {
-  size_t size = segattn_format_bytes(format, 1), step = size, origin = 0;
+  size_t size = segattn_format_bytes(format, 1), step = size, origin = 0, steps[SEGATTN_AXES];
   segattn_tensor t = { .format = format };
   memcpy(t.shape, shape, sizeof t.shape);
+  steps_of(format, shape, steps);
   for (size_t i = SEGATTN_AXES; i-- > 0;) {
     size_t a = axis_of(l->axes[i]);
-    bool folded = dense && l->fold && shape[a] > 1 && uniform_along(dense, shape, a, size);
-    size_t n = folded ? 1 : shape[a];
+    bool folded = dense && l->fold && steps[a] > 1 && uniform_along(dense, steps, a, size);
+    size_t n = folded ? 1 : steps[a];
     t.stride[a] = folded ? 0 : (ptrdiff_t) step;
     if (l->backwards[a] && n > 1) {
       origin += (n - 1) * step;
@@ -86,7 +93,7 @@ segattn_tensor layout_make(memory *m, const layout *l, segattn_format format, co
 }
 
 void layout_copy(const segattn_tensor *t, unsigned char *dense, bool to_tensor) {
-  size_t size = segattn_format_bytes(t->format, 1), n = t->shape[SEGATTN_DIM];
+  size_t size = segattn_format_bytes(t->format, 1), n = t->shape[SEGATTN_DIM] / segattn_format_block(t->format);
   if (t->stride[SEGATTN_DIM] == (ptrdiff_t) size) {             /* whole rows */
     size *= n;
     n = 1;

@@ -22,8 +22,8 @@ private_libraries = libsga.la $(MPFR_LIBS)
 program_libraries = libprogram.la libsegattn.la $(MPFR_LIBS)
 
 library_tests = \
-  tests/right-promise tests/right-edges tests/right-extremes tests/right-formats tests/right-merge tests/robust-api \
-  tests/robust-environment
+  tests/right-promise tests/right-blocks tests/right-edges tests/right-extremes tests/right-formats tests/right-merge \
+  tests/robust-api tests/robust-environment
 exact_tests = tests/accurate-elementary tests/accurate-bound tests/accurate-oracle
 program_tests = \
   tests/accurate-doubledouble tests/right-inputs tests/right-measure tests/right-npy tests/right-oracle \
@@ -35,13 +35,17 @@ library_scripts = tests/robust-symbols.sh
 draw_sources = tests/draw.c tests/draw_values.c
 tests_right_promise_SOURCES = \
   tests/right-promise.c tests/compare.c tests/evaluate.c tests/layout.c tests/render.c $(draw_sources) \
-  tests/compare.h tests/draw.h tests/edge.h tests/exact.h tests/fixture.h tests/layout.h tests/render.h tests/tap.h tests/trial.h
+  tests/compare.h tests/draw.h tests/edge.h tests/exact.h tests/fixture.h tests/golden.h tests/layout.h \
+  tests/render.h tests/tap.h tests/trial.h
 if MPFR
-tests_right_promise_SOURCES += tests/exact.c tests/reference_mpfr.c tests/reference_mpfr.h
+tests_right_promise_SOURCES += tests/exact.c tests/reference_mpfr.c tests/stored.c tests/reference_mpfr.h tests/stored.h
 endif
-tests_accurate_bound_SOURCES = tests/accurate-bound.c tests/trial.c tests/reference_mpfr.c $(draw_sources)
+tests_right_blocks_LDADD = $(private_libraries)
+tests_right_blocks_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/lib
+tests_right_formats_SOURCES = tests/right-formats.c $(draw_sources)
+tests_accurate_bound_SOURCES = tests/accurate-bound.c tests/trial.c tests/reference_mpfr.c tests/stored.c $(draw_sources)
 tests_accurate_elementary_LDADD = $(private_libraries)
-tests_accurate_oracle_SOURCES = tests/accurate-oracle.c tests/reference_mpfr.c
+tests_accurate_oracle_SOURCES = tests/accurate-oracle.c tests/reference_mpfr.c tests/stored.c
 tests_accurate_oracle_CPPFLAGS = $(program_cppflags)
 tests_accurate_oracle_LDADD = $(program_libraries)
 tests_accurate_doubledouble_CPPFLAGS = $(program_cppflags)
@@ -71,4 +75,12 @@ if PROGRAM
 check_PROGRAMS += $(program_tests)
 TESTS += $(program_tests) $(script_tests)
 endif
-EXTRA_DIST += tests/tap.sh $(library_scripts) $(script_tests)
+golden_files = \
+  tests/data/formats/bf16.codes tests/data/formats/blocks.f32 tests/data/formats/f16.codes tests/data/formats/f8e4m3.codes \
+  tests/data/formats/f8e4m3.f64 tests/data/formats/f8e5m2.codes tests/data/formats/f8e5m2.f64 tests/data/formats/floats.f64 \
+  tests/data/formats/iq4_nl.any tests/data/formats/iq4_nl.blocks tests/data/formats/iq4_nl.f32 tests/data/formats/q4_0.any \
+  tests/data/formats/q4_0.blocks tests/data/formats/q4_0.f32 tests/data/formats/q4_1.any tests/data/formats/q4_1.blocks \
+  tests/data/formats/q4_1.f32 tests/data/formats/q5_0.any tests/data/formats/q5_0.blocks tests/data/formats/q5_0.f32 \
+  tests/data/formats/q5_1.any tests/data/formats/q5_1.blocks tests/data/formats/q5_1.f32 tests/data/formats/q8_0.any \
+  tests/data/formats/q8_0.blocks tests/data/formats/q8_0.f32
+EXTRA_DIST += $(golden_files) tests/tap.sh $(library_scripts) $(script_tests)

@@ -13,37 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include "reference_mpfr.h"
+#include "stored.h"
 #define MPFR_USE_INTMAX_T       /* mpfr_set_sj */
 #include <mpfr.h>
 
 /* ---- elements ---- */
 
-static double half_value(uint16_t bits) {
-  int exponent = bits >> 10 & 31;
-  double fraction = bits & 1023, sign = bits >> 15 ? -1 : 1;
-  if (exponent == 31)
-    return fraction != 0 ? NAN : sign * INFINITY;
-  return sign * (exponent ? ldexp(fraction + 1024, exponent - 25) : ldexp(fraction, -24));
-}
-
 static double element(const segattn_tensor *t, size_t b, size_t h, size_t p, size_t d) {
   const char *at = (const char *) t->data + (ptrdiff_t) b * t->stride[0] + (ptrdiff_t) h * t->stride[1] +
-    (ptrdiff_t) p * t->stride[2] + (ptrdiff_t) d * t->stride[3];
-  double wide;
-  float single;
-  uint16_t half;
-  uint32_t word;
-  switch (t->format) {
-  case SEGATTN_F64: memcpy(&wide, at, sizeof wide); return wide;
-  case SEGATTN_F32: memcpy(&single, at, sizeof single); return (double) single;
-  case SEGATTN_F16: memcpy(&half, at, sizeof half); return half_value(half);
-  case SEGATTN_BF16:
-    memcpy(&half, at, sizeof half);
-    word = (uint32_t) half << 16;
-    memcpy(&single, &word, sizeof single);
-    return (double) single;
-  default: return *at ? 0 : -INFINITY;          /* boolean masks */
-  }
+    (ptrdiff_t) p * t->stride[2] + (ptrdiff_t) (d / segattn_format_block(t->format)) * t->stride[3];
+  return stored_value(t->format, (const unsigned char *) at, d % segattn_format_block(t->format));
 }
 
 /* ---- one row ---- */

@@ -107,10 +107,13 @@ bool mergeable(const drawn *d, const variant *w) {
 
 static void garbage(rng *r, segattn_format format, unsigned char *to, size_t n) {
   static const double some[] = { NAN, -NAN, INFINITY, -INFINITY, 1e30, 0 };
-  unsigned char bytes[6 * sizeof(double)];
-  size_t size = segattn_format_bytes(format, 1);
-  segattn_encode(format, some, bytes, 6);
-  for (size_t i = 0; i < n; i++)
+  unsigned char bytes[6 * 64];
+  double x[6 * 32];
+  size_t size = segattn_format_bytes(format, 1), block = segattn_format_block(format);
+  for (size_t i = 0; i < 6 * block; i++)
+    x[i] = some[i / block];
+  segattn_encode(format, x, bytes, 6 * block);
+  for (size_t i = 0; i < n / block; i++)
     memcpy(to + i * size, &bytes[rng_below(r, 6) * size], size);
 }
 
@@ -145,7 +148,7 @@ static segattn_tensor make_keys(maker *k, size_t from, size_t to, bool is_v, seg
   const drawn *d = k->d;
   const variant *w = k->w;
   size_t dim = is_v ? d->problem.dim_v : d->problem.dim_k, shape[] = { w->batch, w->groups, to - from, dim };
-  size_t row = dim * segattn_format_bytes(format, 1), slot = dim * sizeof(double);
+  size_t row = segattn_format_bytes(format, dim), slot = dim * sizeof(double);
   const unsigned char *exact = (const unsigned char *) (is_v ? d->v : d->k), *source = is_v ? d->v_stored : d->k_stored;
   unsigned char *bytes = memory_get(k->m, w->batch * w->groups * (to - from) * row), *at = bytes;
   for (size_t b = w->b; b < w->b + w->batch; b++)
@@ -190,7 +193,7 @@ static segattn_tensor make_mask(maker *k, size_t from, size_t to) {
 }
 
 static segattn_tensor view_in(segattn_tensor k, size_t offset, size_t dim) {
-  k.data = (char *) k.data + (ptrdiff_t) offset * k.stride[SEGATTN_DIM];
+  k.data = (char *) k.data + (ptrdiff_t) (offset / segattn_format_block(k.format)) * k.stride[SEGATTN_DIM];
   k.shape[SEGATTN_DIM] = dim;
   return k;
 }
@@ -247,11 +250,14 @@ static void make_queries(maker *k, rendering *s) {
   const drawn *d = k->d;
   const variant *w = k->w;
   size_t dim = d->problem.dim_k, shape[] = { w->batch, w->heads, w->queries, dim };
-  double *x = memory_get(k->m, w->batch * w->heads * w->queries * dim * sizeof *x), *at = x;
+  size_t row = segattn_format_bytes(d->q_format, dim), slot = dim * sizeof(double);
+  unsigned char *bytes = memory_get(k->m, w->batch * w->heads * w->queries * row), *at = bytes;
   for (size_t b = w->b; b < w->b + w->batch; b++)
-    for (size_t h = w->h; h < w->h + w->heads; h++, at += w->queries * dim)
-      memcpy(at, &d->q[((b * d->problem.q_heads + h) * d->queries + w->i) * dim], w->queries * dim * sizeof *x);
-  s->queries.q = stored(k, &w->q, d->q_format, shape, x);
+    for (size_t h = w->h; h < w->h + w->heads; h++)
+      for (size_t i = w->i; i < w->i + w->queries; i++, at += row)
+        memcpy(at, d->q_stored + ((b * d->problem.q_heads + h) * d->queries + i) * slot, row);
+  laid where;
+  s->queries.q = layout_make(k->m, &w->q, d->q_format, shape, bytes, &where);
   int64_t *starts = memory_get(k->m, w->batch * sizeof *starts);
   for (size_t b = 0; b < w->batch; b++)
     starts[b] = drawn_query_position(d, w->b + b, w->i);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "hash.h"
 #include "inputs.h"
+#include "message.h"
 #include "tap.h"
 
 static segment_spec whole[1];
@@ -256,27 +257,69 @@ static bool segment_agrees(const segattn_tensor *typed, const segattn_tensor *wi
 static void test_mixed(void) {
   case_spec c = base("normal");
   segment_spec segments[3] = {{50, SEGATTN_F16, SEGATTN_BF16}, {0, SEGATTN_F32, SEGATTN_F32}, {150, SEGATTN_BF16, SEGATTN_F64}};
-  typed_segment typed[3];
   inputs drawn = make(&c, 9);
   c.segments = segments;
   c.n_segments = 3;
   c.mixed = true;
   inputs in = make(&c, 9);
-  if (inputs_typed(typed, &in, &c) != 0)
-    exit(1);
   ok(in.k.format == SEGATTN_F32 && in.v.format == SEGATTN_F64, "mixed segments: held in f32, in f64 where one is f64");
   bool agree = true;
   for (size_t i = 0, from = 0; i < 3; from += segments[i++].keys) {
-    segattn_segment own = inputs_segment(&in, &c, from, segments[i].keys, &typed[i]);
+    segattn_segment own = inputs_segment(&in, &c, from, segments[i].keys, &in.typed[i]);
     segattn_segment wide = inputs_segment(&in, &c, from, segments[i].keys, NULL);
     agree = agree && own.k.format == segments[i].k && own.v.format == segments[i].v && own.start == (int64_t)from
             && segment_agrees(&own.k, &wide.k, &drawn.k, from) && segment_agrees(&own.v, &wide.v, &drawn.v, from);
-    array_free(&typed[i].k);
-    array_free(&typed[i].v);
   }
   ok(agree, "mixed segments: each value is the one drawn, rounded to its segment's format");
   inputs_free(&in);
   inputs_free(&drawn);
+}
+
+/* Encoding a block again may change it: what is held and what the segments store must be of one encoding.  */
+static void test_mixed_blocks(void) {
+  case_spec c = base("normal");
+  segment_spec segments[3] = {{50, SEGATTN_Q4_0, SEGATTN_IQ4_NL}, {30, SEGATTN_Q4_1, SEGATTN_Q5_1},
+                              {120, SEGATTN_F8E4M3, SEGATTN_F16}};
+  c.dim_k = 64;
+  c.dim_v = 32;
+  inputs drawn = make(&c, 9);
+  c.segments = segments;
+  c.n_segments = 3;
+  c.mixed = true;
+  inputs in = make(&c, 9);
+  ok(in.k.format == SEGATTN_F64 && in.v.format == SEGATTN_F64, "mixed blocks: held in f64 where one is q4_1 or q5_1");
+  bool agree = true, encoded = true;
+  for (size_t i = 0, from = 0; i < 3; from += segments[i++].keys) {
+    segattn_segment own = inputs_segment(&in, &c, from, segments[i].keys, &in.typed[i]);
+    segattn_segment wide = inputs_segment(&in, &c, from, segments[i].keys, NULL);
+    for (size_t h = 0; h < 2; h++)
+      for (size_t p = 0; p < segments[i].keys; p++) {
+        double x[64];
+        char bytes[64];
+        size_t row = segattn_format_bytes(own.k.format, 64);
+        const char *at = (const char *)own.k.data + (h * segments[i].keys + p) * row;
+        segattn_encode(own.k.format, (const double *)drawn.k.data + (h * 200 + from + p) * 64, bytes, 64);
+        segattn_decode(own.k.format, at, x, 64);
+        encoded = encoded && memcmp(at, bytes, row) == 0;
+        for (size_t d = 0; d < 64; d++)
+          agree = agree && close_to(&wide.k, h, p, d, x[d]);
+      }
+  }
+  ok(encoded, "mixed blocks: the segments store the encoding of what was drawn");
+  ok(agree, "mixed blocks: what is held is what they store");
+  inputs_free(&in);
+  inputs_free(&drawn);
+}
+
+static void test_unfit_blocks(void) {
+  case_spec c = base("normal");
+  segment_spec one = {200, SEGATTN_F32, SEGATTN_Q8_0};
+  inputs in = {0};
+  c.dim_v = 48;
+  c.segments = &one;
+  c.n_segments = 1;
+  c.v = SEGATTN_Q8_0;
+  ok(inputs_make(&in, &c, 9) == USAGE && in.v.data == NULL, "dim_v 48 in blocks of 32 is refused");
 }
 
 /* ---- masks and positions ---- */
@@ -358,6 +401,8 @@ int main(void) {
   test_repeated_maximum();
   test_rounding();
   test_mixed();
+  test_mixed_blocks();
+  test_unfit_blocks();
   test_masks();
   test_positions();
   test_import();

@@ -210,6 +210,44 @@ static void test_axes(void) {
   }
 }
 
+/* ---- raw bytes ---- */
+
+/* fp8 codes one by one; blocks along the last axis, which counts their bytes.  */
+static void test_raw(void) {
+  static const char *const header[] = { "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3, 36), }",
+    "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3, 36), }",
+    "{'descr': '<u2', 'fortran_order': False, 'shape': (2, 3, 18), }" };
+  unsigned char bytes[216];
+  array a = { 0 };
+  for (size_t i = 0; i < sizeof bytes; i++)
+    bytes[i] = (unsigned char) (i * 7);
+  npy f = start(1, header[0]);
+  put(&f, bytes, sizeof bytes);
+  ok(read_it(&a, &f, NULL, SEGATTN_F8E5M2) == DONE && a.format == SEGATTN_F8E5M2 && a.shape[SEGATTN_DIM] == 36 &&
+     !memcmp(a.data, bytes, sizeof bytes), "raw bytes as f8e5m2");
+  array_free(&a);
+  ok(read_it(&a, &f, NULL, SEGATTN_Q4_0) == DONE && a.format == SEGATTN_Q4_0 && a.shape[SEGATTN_DIM] == 64 &&
+     a.shape[SEGATTN_POS] == 3 && !memcmp(a.data, bytes, sizeof bytes), "raw bytes as blocks of q4_0");
+  array_free(&a);
+  unsigned char turned[216];
+  for (size_t h = 0; h < 2; h++)
+    for (size_t p = 0; p < 3; p++)
+      memcpy(turned + (p * 2 + h) * 36, bytes + (h * 3 + p) * 36, 36);
+  npy g = start(1, "{'descr': '|u1', 'fortran_order': False, 'shape': (3, 2, 36), }");
+  put(&g, turned, sizeof turned);
+  ok(read_it(&a, &g, "phd", SEGATTN_Q4_0) == DONE && a.shape[SEGATTN_HEAD] == 2 && !memcmp(a.data, bytes, sizeof bytes),
+     "blocks in axes phd");
+  array_free(&a);
+  ok(read_it(&a, &f, "hdp", SEGATTN_Q4_0) == USAGE && !a.data, "blocks that do not lie along the last axis are refused");
+  ok(read_it(&a, &f, NULL, SEGATTN_Q8_0) == USAGE && !a.data, "36 bytes are no whole blocks of q8_0");
+  f = start(1, header[1]);
+  put(&f, bytes, sizeof bytes);
+  ok(read_it(&a, &f, NULL, SEGATTN_Q4_0) == USAGE && !a.data, "blocks in Fortran order are refused");
+  f = start(1, header[2]);
+  put(&f, bytes, sizeof bytes);
+  ok(read_it(&a, &f, NULL, SEGATTN_Q4_0) == USAGE && !a.data, "blocks are no 16-bit integers");
+}
+
 /* ---- writing ---- */
 
 static bool same_file(const char *name, const npy *f) {
@@ -266,6 +304,7 @@ int main(void) {
   test_bad_headers();
   test_truncated();
   test_axes();
+  test_raw();
   test_write();
   unlink(path);
   unlink(other);

@@ -73,6 +73,8 @@ static const bad of_queries[] = {
   { "q of an unknown format", SET(t.f.queries.q.format, (segattn_format) 77), SEGATTN_EINVAL, "queries.q", "77",
     "segattn_format" },
   { "q of bool", SET(t.f.queries.q.format, SEGATTN_BOOL), SEGATTN_EINVAL, "queries.q", "bool", "mask" },
+  { "q in blocks of 32, 5 elements", SET(t.f.queries.q.format, SEGATTN_Q8_0), SEGATTN_EINVAL, "queries.q", "5",
+    "multiple of 32, the block of format q8_0" },
   { "q beyond the address space", SET(t.f.queries.q.stride[2], PTRDIFF_MAX - 7), SEGATTN_EINVAL, "queries.q",
     "9223372036854775800", "address" },
   { "a position out of range", SET(t.f.queries.start, INT64_MAX - 9), SEGATTN_EINVAL, "queries.", "9223372036854775798",
@@ -88,6 +90,10 @@ static const bad of_segment[] = {
   { "k beyond the address space", SET(t.f.segment.k.stride[1], PTRDIFF_MIN), SEGATTN_EINVAL, "segment.k",
     "-9223372036854775808", "address" },
   { "k of bool", SET(t.f.segment.k.format, SEGATTN_BOOL), SEGATTN_EINVAL, "segment.k", "bool", "mask" },
+  { "k in blocks of 32, 5 elements", SET(t.f.segment.k.format, SEGATTN_Q4_0), SEGATTN_EINVAL, "segment.k", "5",
+    "multiple of 32, the block of format q4_0" },
+  { "v in blocks of 32, 3 elements", SET(t.f.segment.v.format, SEGATTN_IQ4_NL), SEGATTN_EINVAL, "segment.v", "3",
+    "multiple of 32, the block of format iq4_nl" },
   { "v of 1 sequence", SET(t.f.segment.v.shape[0], 1), SEGATTN_EINVAL, "segment.v", "1", "2" },
   { "v of 1 head", SET(t.f.segment.v.shape[1], 1), SEGATTN_EINVAL, "segment.v", "1", "2" },
   { "v of 5 keys", SET(t.f.segment.v.shape[2], 5), SEGATTN_EINVAL, "segment.v", "5", "6" },
@@ -98,8 +104,10 @@ static const bad of_segment[] = {
   { "a mask of 64 keys", SET(t.f.segment.mask.shape[3], 64), SEGATTN_EINVAL, "segment.mask", "64", "6" },
   { "a mask of 3 sequences", SET(t.f.segment.mask.shape[0], 3), SEGATTN_EINVAL, "segment.mask", "3", "2" },
   { "a mask of 3 heads", SET(t.f.segment.mask.shape[1], 3), SEGATTN_EINVAL, "segment.mask", "3", "4" },
-  { "a mask of no format", SET(t.f.segment.mask.format, SEGATTN_FORMATS), SEGATTN_EINVAL, "segment.mask", "5",
+  { "a mask of no format", SET(t.f.segment.mask.format, SEGATTN_FORMATS), SEGATTN_EINVAL, "segment.mask", "13",
     "segattn_format" },
+  { "a mask of f8e5m2", SET(t.f.segment.mask.format, SEGATTN_F8E5M2), SEGATTN_EINVAL, "segment.mask", "f8e5m2", "or bool" },
+  { "a mask of q4_1", SET(t.f.segment.mask.format, SEGATTN_Q4_1), SEGATTN_EINVAL, "segment.mask", "q4_1", "or bool" },
   { "a start out of range", SET(t.f.segment.start, INT64_MIN), SEGATTN_EINVAL, "segment.start", "-9223372036854775808",
     "2^61" },
   { 0 } };
@@ -115,6 +123,8 @@ static const bad of_output[] = {
   { "out of 2 elements", SET(t.f.out.shape[3], 2), SEGATTN_EINVAL, "out", "2", "3" },
   { "out of 2 heads", SET(t.f.out.shape[1], 2), SEGATTN_EINVAL, "out", "2", "4" },
   { "out of bool", SET(t.f.out.format, SEGATTN_BOOL), SEGATTN_EINVAL, "out", "bool", "mask" },
+  { "out of f8e4m3", SET(t.f.out.format, SEGATTN_F8E4M3), SEGATTN_EINVAL, "out", "f8e4m3", "or bf16" },
+  { "lse of f8e5m2", SET(t.f.lse.format, SEGATTN_F8E5M2), SEGATTN_EINVAL, "lse", "f8e5m2", "or bf16" },
   { "out folded", SET(t.f.out.stride[0], 0), SEGATTN_EINVAL, "out", "0", "share memory" },
   { "out NULL", SET(t.f.out.data, NULL), SEGATTN_EINVAL, "out", "NULL", "2 x 4 x 3 x 3" },
   { "out beyond the address space", SET(t.f.out.stride[0], PTRDIFF_MAX), SEGATTN_EINVAL, "out", "9223372036854775807",
@@ -288,11 +298,13 @@ static void test_small(void) {
   segattn_format format = SEGATTN_F16;
   segattn_error error = { 0 };
   ok(segattn_format_find(&format, "f17", &error) == SEGATTN_EINVAL && format == SEGATTN_F16 && strstr(error.text, "f17") &&
-     strstr(error.text, "bf16"), "format_find: unknown name: %s", error.text);
+     strstr(error.text, "bf16") && strstr(error.text, "q5_1 or iq4_nl"), "format_find: unknown name: %s", error.text);
   ok(segattn_format_find(&format, NULL, NULL) == SEGATTN_EINVAL, "format_find: NULL");
   ok(segattn_format_find(&format, "bf16", NULL) == SEGATTN_OK && format == SEGATTN_BF16, "format_find: bf16");
   ok(!segattn_format_name(SEGATTN_FORMATS) && !segattn_format_name((segattn_format) -1),
      "format_name: a number that is none");
+  ok(!segattn_format_bytes(SEGATTN_FORMATS, 32) && !segattn_format_block((segattn_format) -1),
+     "format_bytes, format_block: a number that is none");
   bool named = true;
   for (int i = -2; i < 12; i++)
     named &= segattn_strerror((segattn_status) i) != NULL;

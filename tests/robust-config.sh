@@ -155,6 +155,10 @@ config 'experiment: t' "$P" "$I" 'storage: [f16, f17]'
 refused 'an unknown storage' 'e x.yaml:4:16' "'f17'" 'f64 f32 f16 bf16' "did you mean 'f16'?"
 config 'experiment: t' "$P" "$I" 'storage: [{q: bool}]'
 refused 'bool as storage' 'e x.yaml:4:15' "'bool'"
+config 'experiment: t' "$P" "$I" 'storage: [f16, {k: q4_0}]'
+refused 'blocks that do not fit' 'e x.yaml:4:10' 'dim_k is 8' 'multiple of 32: q4_0'
+config 'experiment: t' "$P" "$I" 'segments: [[2, {len: 4, v: iq4_nl}]]'
+refused 'a segment of blocks that do not fit' 'e x.yaml:4:12' 'dim_v is 8' 'multiple of 32: iq4_nl'
 config 'experiment: t' "$P" "$I" 'storage: [{x: f16}]'
 refused 'an unknown tensor' 'e x.yaml:4:12' "unknown key 'x'"
 config 'experiment: t' "$P" "$I" 'segments: [[2, 3]]'

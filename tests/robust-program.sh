@@ -104,7 +104,10 @@ a negative position|--q-start=-4|q-start|-4
 segments of another sum|--segments=1,1|segments|3
 an empty list of segments|--segments=|segments|
 segments of an unknown format|--segments=3:f12|f12|
-an unknown storage|--store=k=f12|f12|
+an unknown storage|--store=k=f12|f12|iq4_nl
+bool as storage|--store=bool|bool|f8e4m3
+blocks that do not fit|--store=k=q4_0|k.npy has 8|a multiple of 32: q4_0
+a segment of blocks that do not fit|--segments=1,2:v=q5_1|v.npy has 8|a multiple of 32: q5_1
 an unknown arithmetic|--arithmetic=f31|f31|f64
 an unknown instruction set|--isa=pdp11|pdp11|portable
 -2 threads|--threads=-2|threads|-2

@@ -30,9 +30,40 @@ class Unavailable(Exception):
 
 # ---- number formats ----
 
+F8E4M3 = np.array([np.nan if code & 127 == 127 else (-1.0) ** (code >> 7) * np.ldexp(*(
+    (1 + (code & 7) / 8, (code >> 3 & 15) - 7) if code & 120 else ((code & 7) / 8, -6))) for code in range(256)], np.float32)
+IQ4_NL = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113])
+BLOCKS = {"q8_0": 34, "q4_0": 18, "q4_1": 20, "q5_0": 22, "q5_1": 24, "iq4_nl": 18}     # bytes of 32 elements
+
+
+def decode_blocks(name, bits):
+    """ggml's blocks [...][bytes] to [...][elements]: f32, or f64 where f32 does not hold the values (q4_1, q5_1)."""
+    block = bits.reshape(*bits.shape[:-1], -1, BLOCKS[name])
+    shifted, five = name in ("q4_1", "q5_1"), name in ("q5_0", "q5_1")
+    halves = np.ascontiguousarray(block[..., :4 if shifted else 2]).view("<f2").astype(np.float64)
+    rest = block[..., 4 if shifted else 2:]
+    if name == "q8_0":
+        code = rest.view(np.int8).astype(np.int64)
+    else:
+        pairs = rest[..., 4 if five else 0:]
+        code = np.concatenate([pairs & 15, pairs >> 4], -1).astype(np.int64)
+        if five:
+            code += 16 * np.unpackbits(rest[..., :4], axis=-1, bitorder="little")
+        code = IQ4_NL[code] if name == "iq4_nl" else code - {"q4_0": 8, "q5_0": 16}.get(name, 0)
+    value = halves[..., :1] * code + (halves[..., 1:] if shifted else -0.0)
+    return value.reshape(*bits.shape[:-1], -1).astype(np.float64 if shifted else np.float32)
+
+
 def decode(dataset):
-    """The values of a stored tensor as numpy numbers: f64, f32, f16 as they are, bf16 as f32 (exact), bool as bool."""
+    """The values of a stored tensor as numpy numbers: f64, f32, f16 as they are, bool as bool; bf16, fp8 and blocks
+    exactly, in f16, f32 or f64."""
     bits, name = dataset[()], text(dataset.attrs["format"])
+    if name in BLOCKS:
+        return decode_blocks(name, bits)
+    if name == "f8e4m3":
+        return F8E4M3[bits]
+    if name == "f8e5m2":
+        return (bits.astype(np.uint16) << 8).view(np.float16)
     if name == "f16":
         return bits.view(np.float16)
     if name == "bf16":

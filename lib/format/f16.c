@@ -1,28 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Storage f16: IEEE 754 binary16.  Decoding is exact: the bits moved into a binary32 with an exponent 112 too small, times
-   2^112, which also turns subnormals into normal numbers; the largest exponent is inf or NaN and stays so.  Branch-free, for
-   the compiler to vectorise.  */
+/* Storage f16: IEEE 754 binary16.  */
 
-#include <string.h>
-
+#include "f16.h"
 #include "format.h"
-
-static inline float decode(uint16_t h) {
-  uint32_t magnitude = (uint32_t)(h & 0x7fff) << 13, special = (h & 0x7c00) == 0x7c00 ? 0x7f800000u : 0;
-  float x;
-  memcpy(&x, &magnitude, sizeof x);
-  x *= 0x1p112f;
-  uint32_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  bits |= special | (uint32_t)(h & 0x8000) << 16;
-  memcpy(&x, &bits, sizeof x);
-  return x;
-}
 
 static inline float element(const char *p) {
   uint16_t h;
   memcpy(&h, p, sizeof h);
-  return decode(h);
+  return sga_f16_value(h);
 }
 
 static void to_f32(const char *from, ptrdiff_t stride, float *to, size_t n) {
@@ -46,4 +31,4 @@ static void from_f64(const double *from, char *to, ptrdiff_t stride, size_t n) {
   }
 }
 
-const sga_format sga_format_f16 = { "f16", 2, to_f32, to_f64, from_f64 };
+const sga_format sga_format_f16 = { "f16", 2, 1, 65504, false, to_f32, to_f64, from_f64 };

@@ -2,6 +2,7 @@
 /* The table of storage formats, and what is made of it alone.  */
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,11 +11,23 @@
 
 static const sga_format *const formats[SEGATTN_FORMATS] = {
   [SEGATTN_F64] = &sga_format_f64, [SEGATTN_F32] = &sga_format_f32, [SEGATTN_F16] = &sga_format_f16,
-  [SEGATTN_BF16] = &sga_format_bf16, [SEGATTN_BOOL] = &sga_format_bool
+  [SEGATTN_BF16] = &sga_format_bf16, [SEGATTN_BOOL] = &sga_format_bool, [SEGATTN_F8E4M3] = &sga_format_f8e4m3,
+  [SEGATTN_F8E5M2] = &sga_format_f8e5m2, [SEGATTN_Q8_0] = &sga_format_q8_0, [SEGATTN_Q4_0] = &sga_format_q4_0,
+  [SEGATTN_Q4_1] = &sga_format_q4_1, [SEGATTN_Q5_0] = &sga_format_q5_0, [SEGATTN_Q5_1] = &sga_format_q5_1,
+  [SEGATTN_IQ4_NL] = &sga_format_iq4_nl
 };
 
 const sga_format *sga_format_of(segattn_format format) {
   return (unsigned)format < SEGATTN_FORMATS ? formats[format] : NULL;
+}
+
+/* "f64, f32, ... or iq4_nl" */
+static const char *format_names(char *text, size_t size) {
+  size_t used = 0;
+  for (int i = 0; i < SEGATTN_FORMATS; i++)
+    used += (size_t)snprintf(text + used, size - used, "%s%s", i == 0 ? "" : i + 1 < SEGATTN_FORMATS ? ", " : " or ",
+                             formats[i]->name);
+  return text;
 }
 
 segattn_status segattn_format_find(segattn_format *format, const char *name, segattn_error *error) {
@@ -25,7 +38,8 @@ segattn_status segattn_format_find(segattn_format *format, const char *name, seg
       *format = (segattn_format)i;
       return SEGATTN_OK;
     }
-  return sga_fail(error, SEGATTN_EINVAL, "name", "is '%s', expected f64, f32, f16, bf16 or bool", name);
+  char names[16 * SEGATTN_FORMATS];
+  return sga_fail(error, SEGATTN_EINVAL, "name", "is '%.40s', expected %s", name, format_names(names, sizeof names));
 }
 
 const char *segattn_format_name(segattn_format format) {
@@ -35,7 +49,12 @@ const char *segattn_format_name(segattn_format format) {
 
 size_t segattn_format_bytes(segattn_format format, size_t n) {
   const sga_format *f = sga_format_of(format);
-  return f ? n * f->bytes : 0;
+  return f ? (n / f->block + (n % f->block != 0)) * f->bytes : 0;
+}
+
+size_t segattn_format_block(segattn_format format) {
+  const sga_format *f = sga_format_of(format);
+  return f ? f->block : 0;
 }
 
 void segattn_decode(segattn_format format, const void *from, double *to, size_t n) {
@@ -53,6 +72,21 @@ void segattn_encode(segattn_format format, const double *from, void *to, size_t 
   sga_environment_set(&environment);
   if (f)
     f->from_f64(from, to, (ptrdiff_t)f->bytes, n);
+  sga_environment_restore(&environment);
+}
+
+void segattn_encode_saturating(segattn_format format, const double *from, void *to, size_t n) {
+  enum { PART = 256 };          /* a multiple of every block */
+  const sga_format *f = sga_format_of(format);
+  sga_environment environment;
+  sga_environment_set(&environment);
+  for (size_t at = 0; f && at < n; at += PART) {
+    double x[PART];
+    size_t part = n - at < PART ? n - at : PART;
+    for (size_t i = 0; i < part; i++)
+      x[i] = from[at + i] > f->largest ? f->largest : from[at + i] < -f->largest ? -f->largest : from[at + i];
+    f->from_f64(x, (char *)to + segattn_format_bytes(format, at), (ptrdiff_t)f->bytes, part);
+  }
   sga_environment_restore(&environment);
 }
 

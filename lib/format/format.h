@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Storage formats: one file each, one table row each.  `stride` is in bytes between elements.
+/* Storage formats: one file each, one table row each.  `stride` is in bytes from element to element, from block to block where
+   elements come in blocks; n is then a multiple of the block.
 
    A decoder to the arithmetic's type rounds to nearest even once where the format is wider than the type.  */
 
@@ -10,13 +11,16 @@
 
 typedef struct sga_format {
   const char *name;
-  size_t bytes;                 /* of an element */
+  size_t bytes, block;          /* of a block, and its elements: 1 but for block formats */
+  double largest;               /* finite number, for saturation; inf: the encoder does not saturate */
+  bool wide;                    /* decoding to f32 rounds */
   void (*to_f32)(const char *from, ptrdiff_t stride, float *to, size_t n);
   void (*to_f64)(const char *from, ptrdiff_t stride, double *to, size_t n);
-  void (*from_f64)(const double *from, char *to, ptrdiff_t stride, size_t n);   /* to nearest even */
+  void (*from_f64)(const double *from, char *to, ptrdiff_t stride, size_t n);   /* to nearest even; blocks: block.h */
 } sga_format;
 
-extern const sga_format sga_format_f64, sga_format_f32, sga_format_f16, sga_format_bf16, sga_format_bool;
+extern const sga_format sga_format_f64, sga_format_f32, sga_format_f16, sga_format_bf16, sga_format_bool, sga_format_f8e4m3,
+  sga_format_f8e5m2, sga_format_q8_0, sga_format_q4_0, sga_format_q4_1, sga_format_q5_0, sga_format_q5_1, sga_format_iq4_nl;
 
 const sga_format *sga_format_of(segattn_format format);        /* NULL for a number that is none */
 

@@ -202,15 +202,22 @@ static void weights_wild(const sga_piece *w, int r, const num *t, num *p, sga_ke
   count_odd(w, t, p);
 }
 
+/* The e of a row that holds nothing yet.  */
+static void begin(num *e, const num *t, int keys) {
+  int j = 0;
+  while (j < keys && t[j] < -NUM_MAX)
+    j++;
+  if (j < keys && round_even(t[j]) - *e > HEADROOM)
+    *e = round_even(t[j]);
+}
+
 /* The weights of row r from its scores, in t.  */
 static void weights(const sga_piece *w, int r, num *t, num *p, sga_keys *moved, num *factor) {
   num *e = w->e[r];
   range span = exponents(w, r, t);
   raise(w->m[r], span.top);
-  if (lanes_empty(vec_set1(*e), vec_set1(*(num *)w->l[r]))) {
-    int j = next_event(t, 0, w->keys, *e);
-    *e = j < w->keys ? round_even(t[j]) : *e;
-  }
+  if (lanes_empty(vec_set1(*e), vec_set1(*(num *)w->l[r])))
+    begin(e, t, w->keys);
   if (range_wild(span, vec_set1(*e)))
     weights_wild(w, r, t, p, moved, factor);
   else {

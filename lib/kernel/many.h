@@ -182,13 +182,12 @@ static vec strip_span(const strip *x, range span[2]) {
 
 /* The e of lanes that hold nothing yet.  */
 static void strip_begin(const strip *x, vec c, int v) {
-  vec e = vec_load(x->e + v * LANES), headroom = vec_set1(HEADROOM);
+  vec e = vec_load(x->e + v * LANES), headroom = vec_set1(HEADROOM), lowest = vec_set1(-NUM_MAX);
   uint32_t empty = lanes_empty(e, vec_load(x->l + v * LANES)) & x->lanes[v];
   for (int j = 0; j < x->w->keys && empty; j++) {
     vec n = vec_rint(vec_mul(vec_load(x->s + j * SGA_LANES + v * LANES), c));
-    uint32_t first = vec_gt(vec_sub(n, e), headroom) & empty;
-    e = vec_select(first, n, e);
-    empty &= ~first;
+    e = vec_select(vec_gt(vec_sub(n, e), headroom) & empty, n, e);
+    empty &= vec_gt(lowest, n);
   }
   vec_store(x->e + v * LANES, e);
 }

@@ -68,8 +68,8 @@ static inline uint32_t range_wild(range r, vec e) {
   return vec_gt(vec_sub(vec_rint(r.top), e), vec_set1(HEADROOM)) | vec_gt(vec_set1(WEIGHT_MIN), vec_sub(vec_rint(r.low), e));
 }
 
-/* Lanes that hold no key yet: their first score that would be an event sets e before the block is begun, in place of the event. What
-   they hold is 0 or NaN, and stays so.  */
+/* Lanes that hold no weight yet: their first score that is not -inf sets e before the keys are begun, where it would be an event.  Keys before
+   it have weight 0.  (A first score near -NUM_MAX is no event: it has a weight, and what it adds may overflow before it is scaled to 0.)  */
 static inline uint32_t lanes_empty(vec e, vec l) {
   return ~vec_gt(e, vec_set1(-NUM_MAX)) & ~vec_gt(l, vec_set1(0)) & (uint32_t)ALL_LANES;
 }

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Storage q5_0: blocks of 32 (block.h), d (code - 16), codes of 5 bits.  */
+
+#include <math.h>
+
+#include "block.h"
+
+enum { BYTES = 22 };
+
+static void unpack(sga_quants *to, const unsigned char *from) {
+  to->d = sga_half_at(from);
+  sga_five_bits(to->code, from + 2, 16);
+}
+
+static void pack(const float x[SGA_QUANTS], unsigned char *to) {
+  unsigned char code[SGA_QUANTS];
+  sga_half_put(to, sga_quantise_around(x, 16, code));
+  sga_five_bits_put(to + 2, code);
+}
+
+static void to_f32(const char *from, ptrdiff_t stride, float *to, size_t n) {
+  sga_scaled_f32(unpack, from, stride, to, n);
+}
+
+static void to_f64(const char *from, ptrdiff_t stride, double *to, size_t n) {
+  sga_scaled_f64(unpack, from, stride, to, n);
+}
+
+static void from_f64(const double *from, char *to, ptrdiff_t stride, size_t n) {
+  sga_blocks_put(pack, BYTES, from, to, stride, n);
+}
+
+const sga_format sga_format_q5_0 = { "q5_0", BYTES, SGA_QUANTS, (double)INFINITY, false, to_f32, to_f64, from_f64 };

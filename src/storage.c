@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Storage formats: all that the library has but bool, which is of masks only.  */
+
+#include "storage.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "message.h"
+
+const char *storage_name(int i) {
+  return segattn_format_name((segattn_format)(i < SEGATTN_BOOL ? i : i + 1));
+}
+
+const char *storage_names(void) {
+  static char names[16 * SEGATTN_FORMATS];
+  size_t used = 0;
+  for (int i = 0; storage_name(i) != NULL; i++)
+    used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : " ", storage_name(i));
+  return names;
+}
+
+bool storage_find(segattn_format *format, const char *name) {
+  segattn_format found;
+  if (segattn_format_find(&found, name, NULL) != SEGATTN_OK || found == SEGATTN_BOOL)
+    return false;
+  *format = found;
+  return true;
+}
+
+size_t storage_unit(segattn_format format) {
+  return segattn_format_block(format) > 1 ? 1 : segattn_format_bytes(format, 1);
+}
+
+bool storage_wide(segattn_format format) {
+  return format == SEGATTN_F64 || format == SEGATTN_Q4_1 || format == SEGATTN_Q5_1;
+}
+
+int storage_fits(segattn_format format, size_t dim, const char *what) {
+  size_t block = segattn_format_block(format);
+  if (dim % block == 0)
+    return DONE;
+  return fail(USAGE, "%s has %zu along dim, expected a multiple of %zu: %s stores blocks of %zu elements", what, dim, block,
+              segattn_format_name(format), block);
+}
+
+void storage_shape_in_file(segattn_format format, int rank, size_t shape[SEGATTN_AXES]) {
+  if (segattn_format_block(format) > 1)
+    shape[rank - 1] = segattn_format_bytes(format, shape[rank - 1]);
+}
+
+bool storage_shape_of_file(segattn_format format, int rank, size_t shape[SEGATTN_AXES]) {
+  size_t block = segattn_format_block(format), bytes = segattn_format_bytes(format, 1);
+  bool whole = block == 1 || shape[rank - 1] % bytes == 0;
+  if (block > 1)
+    shape[rank - 1] = shape[rank - 1] / bytes * block;
+  return whole;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Storage formats as the program sees them: by name, in files, and whether they fit.  */
+
+#ifndef STORAGE_H
+#define STORAGE_H
+
+#include <segattn.h>
+
+/* What q, k and v may be stored in: name number i, NULL past the end; all names, separated by blanks; the format of a name.  */
+const char *storage_name(int i);
+const char *storage_names(void);
+bool storage_find(segattn_format *format, const char *name);
+
+/* Bytes of what a file counts: an element, or one byte of a block.  */
+size_t storage_unit(segattn_format format);
+/* Does it hold numbers that f32 does not?  */
+bool storage_wide(segattn_format format);
+/* USAGE, with a message, where `dim` elements of `what` are no whole blocks.  */
+int storage_fits(segattn_format format, size_t dim, const char *what);
+
+/* Of block formats the last of a file's `rank` axes counts bytes: from elements to a file, and back; false where that has no
+   whole blocks.  */
+void storage_shape_in_file(segattn_format format, int rank, size_t shape[SEGATTN_AXES]);
+bool storage_shape_of_file(segattn_format format, int rank, size_t shape[SEGATTN_AXES]);
+
+#endif
