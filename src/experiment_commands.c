@@ -63,7 +63,7 @@ int command_run(int argc, char **argv) {
     { "no-references", OPT_NO_REFERENCES, NULL, 0, "do not run PyTorch or ggml", 0 },
     { "fresh", OPT_FRESH, NULL, 0, "compute every case anew, also those that are there", 0 },
     { "threads", OPT_THREADS, "N", 0, "default: OMP_NUM_THREADS or the machine's", 0 },
-    { "isa", OPT_ISA, "NAME", 0, "portable, avx2, avx512", 0 },
+    { "isa", OPT_ISA, "NAME", 0, "portable, avx2, avx512, neon", 0 },
     { "json", 'j', NULL, 0, "one JSON object on standard output", 0 },
     { 0 }
   };

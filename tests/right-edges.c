@@ -180,6 +180,22 @@ static void row_9(edge *e, edge *other) {
      "9: NaN in the mask reaches its row alone, %s", e->name);
 }
 
+/* M is the largest score that is a number, whether rows lie in memory one by one or across lanes.  */
+static void row_9_maximum(edge *e, edge *other) {
+  for (size_t queries = 3; queries <= 24; queries += 21) {
+    fresh(e, queries, 6);
+    e->masked = true;
+    for (size_t i = 0; i < queries; i++)
+      e->mask[6 * i + i % 6] = -INFINITY;
+    run(e);
+    twin_of(other, e);
+    for (size_t i = 0; i < queries; i++)
+      e->mask[6 * i + i % 6] = NAN;
+    ok(run(e) && all_are(e->out, 3 * queries, NAN) && same_bits(e->M, other->M, queries),
+       "9: NaN is no maximum, %zu queries, %s", queries, e->name);
+  }
+}
+
 /* A NaN in V survives a weight of 0 and the join of blocks: one block has scores of -inf, or far below all others.  */
 static void row_9_blocks(edge *e, edge *other) {
   (void) other;
@@ -296,9 +312,8 @@ static void row_17(edge *e, edge *other) {
   }
 }
 
-static test_row *const rows[] = { row_1, row_2, row_3, row_4, row_5_10, row_6, row_7, row_8, row_9, row_9_blocks, row_12,
-    row_13, row_14, row_15,
-  row_16, row_17 };
+static test_row *const rows[] = { row_1, row_2, row_3, row_4, row_5_10, row_6, row_7, row_8, row_9, row_9_maximum,
+  row_9_blocks, row_12, row_13, row_14, row_15, row_16, row_17 };
 
 int main(void) {
   edge *e = calloc(2, sizeof *e);
