@@ -24,7 +24,7 @@ program_libraries = libprogram.la libsegattn.la $(MPFR_LIBS)
 library_tests = \
   tests/right-promise tests/right-edges tests/right-extremes tests/right-formats tests/right-merge tests/robust-api \
   tests/robust-environment
-exact_tests = tests/accurate-elementary tests/accurate-bound tests/accurate-oracle
+exact_tests = tests/accurate-elementary tests/accurate-bound tests/accurate-bound-terms tests/accurate-oracle
 program_tests = \
   tests/accurate-doubledouble tests/right-inputs tests/right-measure tests/right-npy tests/right-oracle \
   tests/right-random tests/right-references tests/robust-references
@@ -40,6 +40,7 @@ if MPFR
 tests_right_promise_SOURCES += tests/exact.c tests/reference_mpfr.c tests/reference_mpfr.h
 endif
 tests_accurate_bound_SOURCES = tests/accurate-bound.c tests/trial.c tests/reference_mpfr.c $(draw_sources)
+tests_accurate_bound_terms_SOURCES = tests/accurate-bound-terms.c tests/reference_mpfr.c $(draw_sources)
 tests_accurate_elementary_LDADD = $(private_libraries)
 tests_accurate_oracle_SOURCES = tests/accurate-oracle.c tests/reference_mpfr.c
 tests_accurate_oracle_CPPFLAGS = $(program_cppflags)
