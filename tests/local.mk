@@ -23,7 +23,7 @@ program_libraries = libprogram.la libsegattn.la $(MPFR_LIBS)
 
 library_tests = \
   tests/right-promise tests/right-edges tests/right-extremes tests/right-formats tests/right-merge tests/robust-api \
-  tests/robust-environment
+  tests/robust-environment tests/robust-memory
 exact_tests = tests/accurate-elementary tests/accurate-bound tests/accurate-bound-terms tests/accurate-oracle
 program_tests = \
   tests/accurate-doubledouble tests/right-inputs tests/right-measure tests/right-npy tests/right-oracle \
@@ -39,6 +39,9 @@ tests_right_promise_SOURCES = \
 if MPFR
 tests_right_promise_SOURCES += tests/exact.c tests/reference_mpfr.c tests/reference_mpfr.h
 endif
+# The library's allocations fail when the test says so.
+tests_robust_memory_LDADD = libsga.la
+tests_robust_memory_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=free
 tests_accurate_bound_SOURCES = tests/accurate-bound.c tests/trial.c tests/reference_mpfr.c $(draw_sources)
 tests_accurate_bound_terms_SOURCES = tests/accurate-bound-terms.c tests/reference_mpfr.c $(draw_sources)
 tests_accurate_elementary_LDADD = $(private_libraries)
