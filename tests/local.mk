@@ -26,7 +26,7 @@ library_tests = \
   tests/robust-environment tests/robust-memory
 exact_tests = tests/accurate-elementary tests/accurate-bound tests/accurate-bound-terms tests/accurate-oracle
 program_tests = \
-  tests/accurate-doubledouble tests/right-inputs tests/right-measure tests/right-npy tests/right-oracle \
+  tests/accurate-doubledouble tests/right-families tests/right-inputs tests/right-measure tests/right-npy tests/right-oracle \
   tests/right-random tests/right-references tests/robust-references
 script_tests = \
   tests/right-bench.sh tests/right-report.sh tests/right-store.sh tests/robust-config.sh tests/robust-files.sh tests/robust-program.sh
@@ -50,6 +50,9 @@ tests_accurate_oracle_CPPFLAGS = $(program_cppflags)
 tests_accurate_oracle_LDADD = $(program_libraries)
 tests_accurate_doubledouble_CPPFLAGS = $(program_cppflags)
 tests_accurate_doubledouble_LDADD = $(program_libraries)
+tests_right_families_SOURCES = tests/right-families.c tests/drawn_inputs.h
+tests_right_families_CPPFLAGS = $(program_cppflags)
+tests_right_families_LDADD = $(program_libraries)
 tests_right_inputs_CPPFLAGS = $(program_cppflags)
 tests_right_inputs_LDADD = $(program_libraries)
 tests_right_measure_CPPFLAGS = $(program_cppflags)
