@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The command line of attend and judge: options into a call, a call into work.  */
 
+#include "argument.h"
 #include "call.h"
 
 #include <math.h>
@@ -129,7 +130,7 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   case OPT_SEGMENTS: c->segments = text; break;
   case OPT_ARITHMETIC: c->arithmetic = text; break;
   case OPT_ISA: c->isa = text; break;
-  case OPT_THREADS: c->threads = (int)(size_of(text, "--threads", state) & 0xffff); break;
+  case OPT_THREADS: c->threads = argument_whole(text, "--threads", 0, 4096, state); break;
   default: return ARGP_ERR_UNKNOWN;
   }
   return 0;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "about.h"
-#include "call.h"
+#include "argument.h"
 #include "commands.h"
 #include "json.h"
 #include "message.h"
@@ -15,6 +15,7 @@
 #include "report.h"
 #include "run.h"
 #include "storage.h"
+#include "work.h"
 
 /* ---- run ---- */
 
@@ -23,11 +24,14 @@ typedef struct run_arguments {
   run_options o;
 } run_arguments;
 
-enum { OPT_ONLY = 256, OPT_DRY, OPT_NO_REFERENCES, OPT_FRESH, OPT_THREADS, OPT_ISA, OPT_PROVIDER, OPT_FORMATS };
+enum { OPT_ONLY = 256, OPT_DRY, OPT_NO_REFERENCES, OPT_FRESH, OPT_THREADS, OPT_ISA, OPT_PROVIDER, OPT_FORMATS, OPT_TIMEOUT };
+
+static int timeout_of(const char *text, struct argp_state *state) {
+  return argument_whole(text, "--provider-timeout", 1, 1000000, state);
+}
 
 static error_t run_parse(int key, char *text, struct argp_state *state) {
   run_arguments *a = state->input;
-  size_t n = 0;
   switch (key) {
   case 'o': a->o.output = text; break;
   case OPT_ONLY: a->o.only = text; break;
@@ -36,21 +40,9 @@ static error_t run_parse(int key, char *text, struct argp_state *state) {
   case OPT_FRESH: a->o.fresh = true; break;
   case 'j': a->o.json = true; break;
   case OPT_ISA: a->o.how.isa = text; break;
-  case OPT_THREADS:
-    if (!parse_size(&n, text) || n > 4096)
-      argp_error(state, "--threads: '%s' is no whole number from 0 to 4096", text);
-    a->o.how.threads = (int)n;
-    break;
-  case ARGP_KEY_ARG:
-    if (a->yaml)
-      argp_error(state, "'%s' is more than expected", text);
-    a->yaml = text;
-    break;
-  case ARGP_KEY_END:
-    if (!a->yaml)
-      argp_error(state, "which experiment? FILE.yaml is missing");
-    break;
-  default: return ARGP_ERR_UNKNOWN;
+  case OPT_THREADS: a->o.how.threads = argument_whole(text, "--threads", 0, 4096, state); break;
+  case OPT_TIMEOUT: a->o.provider_timeout = timeout_of(text, state); break;
+  default: return argument_one(&a->yaml, key, text, state, "which experiment? FILE.yaml is missing");
   }
   return 0;
 }
@@ -62,14 +54,15 @@ int command_run(int argc, char **argv) {
     { "dry-run", OPT_DRY, NULL, 0, "list the cases and stop", 0 },
     { "no-references", OPT_NO_REFERENCES, NULL, 0, "do not run PyTorch or ggml", 0 },
     { "fresh", OPT_FRESH, NULL, 0, "compute every case anew, also those that are there", 0 },
+    { "provider-timeout", OPT_TIMEOUT, "SECONDS", 0, "how long PyTorch or ggml may take for one answer (default: 600)", 0 },
     { "threads", OPT_THREADS, "N", 0, "default: OMP_NUM_THREADS or the machine's", 0 },
     { "isa", OPT_ISA, "NAME", 0, "portable, avx2, avx512, neon", 0 },
     { "json", 'j', NULL, 0, "one JSON object on standard output", 0 },
     { 0 }
   };
-  const struct argp argp = { options, run_parse, "FILE.yaml", "Run an experiment, or go on where it was interrupted.  Each finished "
-                             "case is kept at once; the result file appears when all are there.", NULL, NULL, NULL };
-  run_arguments a = { .o = { .references = true } };
+  const struct argp argp = { options, run_parse, "FILE.yaml", "Run an experiment, or go on where it was interrupted.  Each "
+                             "finished case is kept at once; the result file appears when all are there.", NULL, NULL, NULL };
+  run_arguments a = { .o = { .references = true, .provider_timeout = PROVIDER_TIMEOUT } };
   argp_err_exit_status = USAGE;
   if (argp_parse(&argp, argc, argv, 0, NULL, &a))
     return USAGE;
@@ -80,8 +73,7 @@ int command_run(int argc, char **argv) {
 
 typedef struct reference_arguments {
   const char *file, *provider[64];
-  size_t n;
-  bool json;
+  reference_options o;
 } reference_arguments;
 
 static error_t reference_parse(int key, char *text, struct argp_state *state) {
@@ -90,38 +82,32 @@ static error_t reference_parse(int key, char *text, struct argp_state *state) {
   case OPT_PROVIDER:
     if (!reference_known(text))
       argp_error(state, "--provider: '%s' is none; names are as torch-math-f64, torch-flash-bf16, ggml-f16", text);
-    else if (a->n < sizeof a->provider / sizeof *a->provider)
-      a->provider[a->n++] = text;
+    else if (a->o.n_providers < sizeof a->provider / sizeof *a->provider)
+      a->provider[a->o.n_providers++] = text;
     break;
-  case 'j': a->json = true; break;
-  case ARGP_KEY_ARG:
-    if (a->file)
-      argp_error(state, "'%s' is more than expected", text);
-    a->file = text;
-    break;
-  case ARGP_KEY_END:
-    if (!a->file)
-      argp_error(state, "which result file? NAME.h5 is missing");
-    break;
-  default: return ARGP_ERR_UNKNOWN;
+  case OPT_TIMEOUT: a->o.provider_timeout = timeout_of(text, state); break;
+  case 'j': a->o.json = true; break;
+  default: return argument_one(&a->file, key, text, state, "which result file? NAME.h5 is missing");
   }
   return 0;
 }
 
 int command_reference(int argc, char **argv) {
   static const struct argp_option options[] = {
-    { "provider", OPT_PROVIDER, "NAME", 0, "torch-{math,flash}-{f64,f32,f16,bf16}[-repeat], ggml-{f32,f16}; may be given several "
-      "times (default: what the experiment asks for)", 0 },
+    { "provider", OPT_PROVIDER, "NAME", 0, "torch-{math,flash}-{f64,f32,f16,bf16}[-repeat], ggml-{f32,f16}; may be given "
+      "several times (default: what the experiment asks for)", 0 },
+    { "provider-timeout", OPT_TIMEOUT, "SECONDS", 0, "how long PyTorch or ggml may take for one answer (default: 600)", 0 },
     { "json", 'j', NULL, 0, "one JSON object on standard output", 0 },
     { 0 }
   };
-  const struct argp argp = { options, reference_parse, "NAME.h5", "Fill in the references that a result file has not got yet.", NULL,
-                             NULL, NULL };
-  reference_arguments a = { 0 };
+  const struct argp argp = { options, reference_parse, "NAME.h5", "Fill in the references that a result file has not got yet.",
+                             NULL, NULL, NULL };
+  reference_arguments a = { .o = { .provider_timeout = PROVIDER_TIMEOUT } };
   argp_err_exit_status = USAGE;
   if (argp_parse(&argp, argc, argv, 0, NULL, &a))
     return USAGE;
-  return run_references(a.file, a.provider, a.n, a.json);
+  a.o.providers = a.provider;
+  return run_references(a.file, &a.o);
 }
 
 /* ---- report ---- */
@@ -136,16 +122,7 @@ static error_t report_parse(int key, char *text, struct argp_state *state) {
   case 'o': a->folder = text; break;
   case OPT_FORMATS: a->formats = text; break;
   case OPT_ONLY: a->only = text; break;
-  case ARGP_KEY_ARG:
-    if (a->file)
-      argp_error(state, "'%s' is more than expected", text);
-    a->file = text;
-    break;
-  case ARGP_KEY_END:
-    if (!a->file)
-      argp_error(state, "which result file? NAME.h5 is missing");
-    break;
-  default: return ARGP_ERR_UNKNOWN;
+  default: return argument_one(&a->file, key, text, state, "which result file? NAME.h5 is missing");
   }
   return 0;
 }
@@ -163,11 +140,12 @@ int command_report(int argc, char **argv) {
   static const struct argp_option options[] = {
     { "output", 'o', "DIR", 0, "the folder of the figures (default: NAME-report)", 0 },
     { "formats", OPT_FORMATS, "LIST", 0, "of pdf, svg, png, tex (default: pdf,svg,png)", 0 },
-    { "only", OPT_ONLY, "LIST", 0, "of error-by-case, error-by-head, error-by-element, error-distribution (default: what the experiment lists)", 0 },
+    { "only", OPT_ONLY, "LIST", 0, "of error-by-case, error-by-head, error-by-element, error-distribution (default: what the "
+      "experiment lists)", 0 },
     { 0 }
   };
-  const struct argp argp = { options, report_parse, "NAME.h5", "Figures of the error by head, by element, and of its distribution, with "
-                             "a table and a caption beside each.", NULL, NULL, NULL };
+  const struct argp argp = { options, report_parse, "NAME.h5", "Figures of the error by head, by element, and of its "
+                             "distribution, with a table and a caption beside each.", NULL, NULL, NULL };
   report_arguments a = { .formats = "pdf,svg,png" };
   argp_err_exit_status = USAGE;
   if (argp_parse(&argp, argc, argv, 0, NULL, &a))

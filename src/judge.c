@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "argument.h"
 #include "call.h"
 #include "commands.h"
 #include "json.h"
@@ -34,12 +35,7 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   case ARGP_KEY_INIT: state->child_inputs[0] = &j->c; break;
   case OPT_OUT: j->c.name[TENSOR_OUT] = text; break;
   case 'j': j->json = true; break;
-  case ARGP_KEY_ARG:
-    if (j->file)
-      argp_error(state, "'%s' is more than expected", text);
-    j->file = text;
-    break;
-  default: return ARGP_ERR_UNKNOWN;
+  default: return argument_one(&j->file, key, text, state, NULL);
   }
   return 0;
 }

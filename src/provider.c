@@ -4,11 +4,15 @@
    Neither side may wait for the other with a full pipe: the end that we write to does not block, and one ppoll watches
    both. Signals are blocked outside ppoll, so that none can slip in between looking and waiting. Standard error of the
    child goes to a temporary file, whose last line is the reason when it dies ("ModuleNotFoundError: No module named
-   'torch'"). A parent that is killed outright closes the pipe, which ends the child after the case in hand.  */
+   'torch'"). A parent that is killed outright closes the pipe, which ends the child after the case in hand.
+
+   A child that gives no answer for `timeout` seconds, or does not end after its last one, is sent SIGTERM, and SIGKILL
+   where that does not help: Python runs its handlers between two instructions of its own, not inside a kernel.  */
 
 #include "provider.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -16,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "message.h"
 
@@ -30,10 +35,14 @@ typedef struct child {
 typedef struct text { char *bytes; size_t n, room; } text;
 
 typedef struct session {
+  const provider_program *provider;
+  const sigset_t *mask;         /* while waiting */
   child child;
   const reference_job *const *jobs;
   answer *answers;
   size_t n, answered;
+  double deadline;              /* of the next answer, by the clock of now() */
+  bool late;
   text out, in;                 /* all lines for the child; the unfinished line from it */
   size_t sent;
   size_t done, total;           /* for the progress line */
@@ -76,6 +85,14 @@ static void signals_restore(const signals *s) {
 }
 
 /* ---- the child ---- */
+
+enum { GRACE = 5 };             /* seconds from SIGTERM to SIGKILL */
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
+}
 
 static void close_end(int *fd) {
   if (*fd >= 0)
@@ -126,16 +143,34 @@ static int child_start(child *c, const char *python, const char *program, const 
   return reason;
 }
 
-/* Waits for it; its exit status as wait(2) gives it, 0 where there was no child.  */
-static int child_end(child *c, bool now) {
-  int status = 0;
+/* Has the child ended, within so many seconds and before a signal?  *status is as wait(2) gives it.  */
+static bool child_ended(const child *c, double seconds, const sigset_t *mask, int *status) {
+  const struct timespec pause = {.tv_nsec = 10000000};
+  double until = now() + seconds;
+  int signal = caught;
+  while (waitpid(c->pid, status, WNOHANG) == 0) {
+    if (now() >= until || caught != signal)
+      return false;
+    ppoll(NULL, 0, &pause, mask);
+  }
+  return true;
+}
+
+/* Waits for the child, `patience` seconds at most, then ends it.  False: it had to be ended.  *status is as wait(2) gives it, 0
+   where there was no child.  */
+static bool child_end(child *c, double patience, const sigset_t *mask, int *status) {
+  *status = 0;
   close_end(&c->to);
   close_end(&c->from);
-  if (c->pid && now)
-    kill(c->pid, SIGTERM);
-  while (c->pid && waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
+  if (!c->pid || (patience > 0 && child_ended(c, patience, mask, status)))
+    return true;
+  kill(c->pid, SIGTERM);
+  if (child_ended(c, GRACE, mask, status))
+    return false;
+  kill(c->pid, SIGKILL);
+  while (waitpid(c->pid, status, 0) < 0 && errno == EINTR)
     ;
-  return status;
+  return false;
 }
 
 /* The last line that it wrote on standard error, or how it ended; the caller frees.  */
@@ -202,6 +237,7 @@ static void take_answer(session *s, const char *line) {
     mine->reason = a.reason;
     a.reason = NULL;
     s->answered++;
+    s->deadline = now() + s->provider->timeout;
     break;
   }
   answer_line_free(&a);
@@ -236,12 +272,21 @@ static bool receive_some(session *s) {
   return true;
 }
 
-/* Until the child closes its output, or a signal.  */
-static bool exchange(session *s, const sigset_t *mask) {
+static struct timespec time_left(const session *s) {
+  double left = fmax(s->deadline - now(), 0), whole = floor(left);
+  return (struct timespec) {.tv_sec = (time_t) whole, .tv_nsec = (long) (1e9 * (left - whole))};
+}
+
+/* Until the child closes its output, a signal, or the time is up.  */
+static bool exchange(session *s) {
   progress("references", s->done, s->total, s->jobs[0]->provider);
+  s->deadline = now() + s->provider->timeout;
   while (s->child.from >= 0 && !caught) {
     struct pollfd fds[] = {{.fd = s->child.from, .events = POLLIN}, {.fd = s->child.to, .events = POLLOUT}};
-    if (ppoll(fds, 2, NULL, mask) < 0) {
+    struct timespec left = time_left(s);
+    if ((s->late = now() >= s->deadline))
+      return true;
+    if (ppoll(fds, 2, &left, s->mask) < 0) {
       if (errno == EINTR)
         continue;
       return false;
@@ -260,27 +305,41 @@ static void explain_missing(session *s, const char *reason) {
       s->answers[i].reason = strdup(reason);
 }
 
-int provider_run(answer *answers, const char *python, const char *program, const reference_job *const *jobs, size_t n,
-                 size_t done, size_t total) {
-  session s = {.jobs = jobs, .answers = answers, .n = n, .done = done, .total = total};
+/* Starts the child, exchanges, ends it: what the answers that are missing have for a reason; NULL: out of memory.  */
+static char *converse(session *s, bool *whole) {
+  const provider_program *p = s->provider;
+  char *why = NULL;
+  int status, reason = child_start(&s->child, p->python, p->program, s->mask);
+  *whole = reason || exchange(s);
+  int error = errno;
+  bool stop = caught || !*whole || s->late;
+  bool hangs = !child_end(&s->child, stop ? 0 : p->timeout, s->mask, &status) && !stop;
+  if (reason) {
+    if (asprintf(&why, "%s %s: %s", p->python, p->program, strerror(reason)) < 0)
+      why = NULL;
+  } else if (s->late || hangs) {
+    if (asprintf(&why, "no answer within %d s (--provider-timeout)", p->timeout) < 0)
+      why = NULL;
+  } else if (s->child.errors)
+    why = last_words(&s->child, status);
+  errno = error;
+  return why;
+}
+
+int provider_run(answer *answers, const provider_program *p, const reference_job *const *jobs, size_t n, size_t done,
+                 size_t total) {
   signals before;
+  session s = {.provider = p, .mask = &before.mask, .jobs = jobs, .answers = answers, .n = n, .done = done, .total = total};
+  bool whole;
   if (!write_jobs(&s)) {
     free(s.out.bytes);
     return fail(FILES, "out of memory");
   }
   signals_watch(&before);
-  int reason = child_start(&s.child, python, program, &before.mask);
-  bool whole = reason || exchange(&s, &before.mask);
-  int ended = child_end(&s.child, caught || !whole);
-  if (reason) {
-    char why[4096 + 128];
-    snprintf(why, sizeof why, "%s %s: %s", python, program, strerror(reason));
-    explain_missing(&s, why);
-  } else if (s.child.errors) {
-    char *words = last_words(&s.child, ended);
-    explain_missing(&s, words ? words : "no answer");
-    free(words);
-  }
+  char *why = converse(&s, &whole);
+  int status = whole ? DONE : fail(FILES, "%s: %s", p->program, strerror(errno));
+  explain_missing(&s, why ? why : "no answer");
+  free(why);
   if (s.child.errors)
     fclose(s.child.errors);
   free(s.out.bytes);
@@ -288,5 +347,5 @@ int provider_run(answer *answers, const char *python, const char *program, const
   if (caught)
     progress_end();
   signals_restore(&before);
-  return whole ? DONE : fail(FILES, "%s: %s", program, strerror(errno));
+  return status;
 }

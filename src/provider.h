@@ -11,11 +11,16 @@ typedef struct answer {
   char *reason;                 /* the caller frees */
 } answer;
 
-/* provider.c: runs `python program`, feeds it the jobs and reads an answer for each. A provider that cannot run, or dies,
-   is no failure: the answers that it did not give say why. done and total are for the progress line. SIGINT and SIGTERM
-   end it, and are then delivered to this process as they would have been. 0 or FILES.  */
-int provider_run(answer *answers, const char *python, const char *program, const reference_job *const *jobs, size_t n,
-                 size_t done, size_t total);
+typedef struct provider_program {
+  const char *python, *program;
+  int timeout;                  /* seconds for each answer, and for its end after the last */
+} provider_program;
+
+/* provider.c: runs `python program`, feeds it the jobs and reads an answer for each. A provider that cannot run, dies, or
+   is ended because it hangs is no failure: the answers that it did not give say why. done and total are for the progress
+   line. SIGINT and SIGTERM end it, and are then delivered to this process as they would have been. 0 or FILES.  */
+int provider_run(answer *answers, const provider_program *p, const reference_job *const *jobs, size_t n, size_t done,
+                 size_t total);
 
 /* provider_text.c: a job as a line of JSON (the caller frees; NULL: out of memory), and the answer in a line. False: it
    is none of ours.  */

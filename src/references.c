@@ -105,7 +105,8 @@ static int fall_back_all(const struct provider_kind *kind, const reference_job *
 
 /* ---- all jobs ---- */
 
-static int make_kind(const struct provider_kind *kind, const reference_job *jobs, size_t n, size_t *done, size_t total) {
+static int make_kind(const struct provider_kind *kind, const reference_job *jobs, size_t n, int timeout, size_t *done,
+                     size_t total) {
   const reference_job **mine = calloc(n, sizeof *mine);
   answer *answers = calloc(n, sizeof *answers);
   char *program = provider_file(kind->program);
@@ -115,7 +116,7 @@ static int make_kind(const struct provider_kind *kind, const reference_job *jobs
     if (kind_of(jobs[i].provider) == kind)
       mine[count++] = &jobs[i];
   if (!status && count)
-    status = provider_run(answers, reference_python(), program, mine, count, *done, total);
+    status = provider_run(answers, &(provider_program) { reference_python(), program, timeout }, mine, count, *done, total);
   if (!status && count)
     check_files(mine, answers, count);
   if (!status && count)
@@ -129,7 +130,7 @@ static int make_kind(const struct provider_kind *kind, const reference_job *jobs
   return status;
 }
 
-int references_make(const reference_job *jobs, size_t n) {
+int references_make(const reference_job *jobs, size_t n, int timeout) {
   for (size_t i = 0; i < n; i++)
     if (!reference_known(jobs[i].provider))
       return fail(USAGE, "reference: unknown provider \"%s\", expected torch-{math,flash}-{f64,f32,f16,bf16}[-repeat] or "
@@ -137,7 +138,7 @@ int references_make(const reference_job *jobs, size_t n) {
   int status = DONE;
   size_t done = 0;
   for (size_t k = 0; k < KINDS && n && !status; k++)
-    status = make_kind(&kinds[k], jobs, n, &done, n);
+    status = make_kind(&kinds[k], jobs, n, timeout, &done, n);
   progress_end();
   return status;
 }

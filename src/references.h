@@ -14,11 +14,14 @@ typedef struct reference_job {
   char *output;                 /* file to be made: ID.PROVIDER.h5 */
 } reference_job;
 
-/* Makes each job's output file.  One process per provider program, fed with JSON lines {"file","case","provider","output"} on its standard
-   input; it answers a JSON line a job.  Where the program, python or torch is missing or the kernel does not exist: the committed pack if
-   it has (inputs_digest, provider), marked source=pack; otherwise a file with available=0 and the reason.  One note says what was missing.
-   Ctrl-C ends the child too.  0 or FILES.  */
-int references_make(const reference_job *jobs, size_t n);
+enum { PROVIDER_TIMEOUT = 600 };        /* seconds for one answer, loading the library included */
+
+/* Makes each job's output file.  One process per provider program, fed with JSON lines {"file","case","provider","output"} on
+   its standard input; it answers a JSON line a job.  Where the program, python or torch is missing, where an answer takes
+   longer than `timeout` seconds, or the kernel does not exist: the committed pack if it has (inputs_digest, provider), marked
+   source=pack; otherwise a file with available=0 and the reason.  One note says what was missing.  Ctrl-C ends the child too.
+   0 or FILES.  */
+int references_make(const reference_job *jobs, size_t n, int timeout);
 bool reference_known(const char *provider);     /* is the name one that the providers understand? */
 const char *reference_python(void);             /* the interpreter that would be used, for `info` */
 

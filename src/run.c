@@ -104,7 +104,7 @@ static int compute_all(run *r, const run_options *o) {
   return status;
 }
 
-static int all_references(run *r) {
+static int all_references(run *r, int timeout) {
   size_t n = r->e.n_cases;
   char ***wanted = calloc(n + 1, sizeof *wanted);
   size_t *count = calloc(n + 1, sizeof *count);
@@ -114,7 +114,7 @@ static int all_references(run *r) {
     count[i] = r->paths[i] ? r->e.cases[i].n_references : 0;
   }
   if (!status)
-    status = references_add(r->results, r->paths, wanted, count, n, &r->f);
+    status = references_add(r->results, r->paths, wanted, count, n, &r->f, timeout);
   free(wanted);
   free(count);
   return status;
@@ -229,7 +229,7 @@ static int work_through(run *r, const run_options *o) {
   if (!status)
     status = compute_all(r, o);
   if (!status && o->references)
-    status = all_references(r);
+    status = all_references(r, o->provider_timeout);
   for (size_t i = 0; i < r->e.n_cases; i++)
     there += r->paths[i] != NULL;
   if (status)

@@ -90,7 +90,7 @@ static int given(char ***names, size_t *n, const char *const *providers, size_t 
   return DONE;
 }
 
-static int fill_in(finished *x, const char *path, const char *const *providers, size_t n_providers) {
+static int fill_in(finished *x, const char *path, const reference_options *o) {
   case_folder f;
   char ***wanted = calloc(x->n + 1, sizeof *wanted);
   size_t *count = calloc(x->n + 1, sizeof *count);
@@ -99,10 +99,11 @@ static int fill_in(finished *x, const char *path, const char *const *providers, 
   bool open = !status;
   for (size_t i = 0; i < x->n && !status; i++) {
     ids[i] = x->results[i].id;
-    status = n_providers ? given(&wanted[i], &count[i], providers, n_providers) : asked_for(&wanted[i], &count[i], &x->results[i]);
+    status = o->n_providers ? given(&wanted[i], &count[i], o->providers, o->n_providers)
+                            : asked_for(&wanted[i], &count[i], &x->results[i]);
   }
   if (!status)
-    status = references_add(x->results, x->paths, wanted, count, x->n, &f);
+    status = references_add(x->results, x->paths, wanted, count, x->n, &f, o->provider_timeout);
   if (!status)
     status = store_assemble(path, &x->h, (const char *const *)x->paths, ids, x->n);
   if (open && !status)
@@ -120,11 +121,11 @@ static int fill_in(finished *x, const char *path, const char *const *providers, 
   return status;
 }
 
-int run_references(const char *path, const char *const *providers, size_t n_providers, bool json) {
+int run_references(const char *path, const reference_options *o) {
   finished x = { 0 };
   int status = finished_read(&x, path);
   if (!status)
-    status = fill_in(&x, path, providers, n_providers);
+    status = fill_in(&x, path, o);
   finished_free(&x);
-  return status ? status : run_judge(path, json);
+  return status ? status : run_judge(path, o->json);
 }

@@ -18,7 +18,8 @@ static void jobs_free(reference_job *jobs, size_t n) {
   free(jobs);
 }
 
-static int add_job(reference_job **jobs, size_t *n, const result *r, const char *path, const char *provider, const case_folder *f) {
+static int add_job(reference_job **jobs, size_t *n, const result *r, const char *path, const char *provider,
+                   const case_folder *f) {
   reference_job *grown = realloc(*jobs, (*n + 1) * sizeof *grown);
   if (!grown)
     return fail(FILES, "out of memory");
@@ -91,7 +92,8 @@ static int take_answers(result *r, char **path, const reference_job *jobs, size_
   return DONE;
 }
 
-int references_add(result *results, char **paths, char ***wanted, const size_t *n_wanted, size_t n, const case_folder *f) {
+int references_add(result *results, char **paths, char ***wanted, const size_t *n_wanted, size_t n, const case_folder *f,
+                   int timeout) {
   reference_job *jobs = NULL;
   size_t n_jobs = 0;
   int status = DONE;
@@ -100,7 +102,7 @@ int references_add(result *results, char **paths, char ***wanted, const size_t *
       if (!has_reference(&results[i], wanted[i][j]))
         status = add_job(&jobs, &n_jobs, &results[i], paths[i], wanted[i][j], f);
   if (!status && n_jobs)
-    status = references_make(jobs, n_jobs);
+    status = references_make(jobs, n_jobs, timeout);
   for (size_t i = 0; i < n && !status && n_jobs; i++)
     status = take_answers(&results[i], &paths[i], jobs, n_jobs, f);
   jobs_free(jobs, n_jobs);

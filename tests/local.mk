@@ -23,10 +23,10 @@ program_libraries = libprogram.la libsegattn.la $(MPFR_LIBS)
 
 library_tests = \
   tests/right-promise tests/right-blocks tests/right-edges tests/right-extremes tests/right-formats tests/right-merge \
-  tests/robust-api tests/robust-environment
-exact_tests = tests/accurate-elementary tests/accurate-bound tests/accurate-oracle
+  tests/robust-api tests/robust-environment tests/robust-memory
+exact_tests = tests/accurate-elementary tests/accurate-bound tests/accurate-bound-terms tests/accurate-oracle
 program_tests = \
-  tests/accurate-doubledouble tests/right-inputs tests/right-measure tests/right-npy tests/right-oracle \
+  tests/accurate-doubledouble tests/right-families tests/right-inputs tests/right-measure tests/right-npy tests/right-oracle \
   tests/right-random tests/right-references tests/robust-references
 script_tests = \
   tests/right-bench.sh tests/right-report.sh tests/right-store.sh tests/robust-config.sh tests/robust-files.sh tests/robust-program.sh
@@ -43,13 +43,20 @@ endif
 tests_right_blocks_LDADD = $(private_libraries)
 tests_right_blocks_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/lib
 tests_right_formats_SOURCES = tests/right-formats.c $(draw_sources)
+# The library's allocations fail when the test says so.
+tests_robust_memory_LDADD = libsga.la
+tests_robust_memory_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=free
 tests_accurate_bound_SOURCES = tests/accurate-bound.c tests/trial.c tests/reference_mpfr.c tests/stored.c $(draw_sources)
+tests_accurate_bound_terms_SOURCES = tests/accurate-bound-terms.c tests/reference_mpfr.c tests/stored.c $(draw_sources)
 tests_accurate_elementary_LDADD = $(private_libraries)
 tests_accurate_oracle_SOURCES = tests/accurate-oracle.c tests/reference_mpfr.c tests/stored.c
 tests_accurate_oracle_CPPFLAGS = $(program_cppflags)
 tests_accurate_oracle_LDADD = $(program_libraries)
 tests_accurate_doubledouble_CPPFLAGS = $(program_cppflags)
 tests_accurate_doubledouble_LDADD = $(program_libraries)
+tests_right_families_SOURCES = tests/right-families.c tests/drawn_inputs.h
+tests_right_families_CPPFLAGS = $(program_cppflags)
+tests_right_families_LDADD = $(program_libraries)
 tests_right_inputs_CPPFLAGS = $(program_cppflags)
 tests_right_inputs_LDADD = $(program_libraries)
 tests_right_measure_CPPFLAGS = $(program_cppflags)

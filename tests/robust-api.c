@@ -147,6 +147,8 @@ static const bad of_merge[] = {
   { "of another scale", SET(t.other_f.problem.scale, 3), SEGATTN_EINVAL, "from", "3", "scale" },
   { "causal with not causal", SET(t.other_f.problem.causal, true), SEGATTN_EINVAL, "from", "causal", "" },
   { "of other KV heads", SET(t.other_f.problem.kv_heads, 4), SEGATTN_EINVAL, "from", "4", "2" },
+  { "of other slopes", SET(t.other_f.problem.slopes, t.other_f.slopes), SEGATTN_EINVAL, "from", "other slopes", "into" },
+  { "of other sinks", SET(t.other_f.problem.sinks, t.other_f.sinks), SEGATTN_EINVAL, "from", "other sinks", "into" },
   { "of another arithmetic", SET(t.other_f.options.arithmetic, "f32"), SEGATTN_EINVAL, "from", "f32", "f64" },
   { "of other queries", SET(t.other_f.queries.q.shape[2], 2), SEGATTN_EINVAL, "from", "2", "3" },
   { "of another batch", SET(t.other_f.queries.q.shape[0], 1), SEGATTN_EINVAL, "from", "1", "2" },
@@ -321,6 +323,20 @@ static void test_small(void) {
   ok(true, "freeing NULL");
 }
 
+/* An additive mask in booleans: what is below 0 is skipped, all else is attended.  */
+static void test_bool(void) {
+  static const double mask[] = { 0, -0.0, -INFINITY, 1, -0x1p-1074, INFINITY, -1, NAN };
+  static const double expected[] = { 0, 0, -INFINITY, 0, -INFINITY, 0, -INFINITY, 0 };
+  double back[8];
+  unsigned char stored[9] = { [8] = 77 };
+  segattn_encode(SEGATTN_BOOL, mask, stored, 8);
+  segattn_decode(SEGATTN_BOOL, stored, back, 8);
+  bool same = true;
+  for (int i = 0; i < 8; i++)
+    same &= stored[i] == (expected[i] < 0 ? 0 : 1) && !(back[i] < expected[i] || back[i] > expected[i]);
+  ok(same && stored[8] == 77, "encode to bool, and back to 0 and -inf");
+}
+
 static void test_legal(void) {
   set_up(NULL);
   segattn_plan *p = NULL;
@@ -350,6 +366,7 @@ int main(void) {
       for (const bad *row = functions[i].tables[k]; row->name; row++)
         check(&functions[i], row);
   test_small();
+  test_bool();
   test_legal();
   return done();
 }

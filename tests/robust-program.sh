@@ -304,4 +304,23 @@ refused 2 "reference: an unknown provider" torch-mth-f32
 run_capture "$SEGATTN" reference half.h5
 refused 3 "reference: a result cut off" half.h5
 
+# A provider that hangs: what it could not answer is left out, as where there is none.
+mkdir hanging
+echo 'exec sleep 60' >hanging/torch_provider.py
+cp 'whole result.h5' late.h5
+began=$(date +%s)
+run_capture env SEGATTN_PYTHON=/bin/sh SEGATTN_PROVIDERS="$work/hanging" \
+  "$SEGATTN" reference late.h5 --provider=torch-math-f32 --provider-timeout=1
+is_status 0 "reference: a provider that hangs"
+contains "$stderr" 'no answer within 1 s (--provider-timeout)' "reference: says that it hangs"
+ok "reference: does not wait for it" test $(($(date +%s) - began)) -lt 30
+for limit in 0 -1 1.5 x 1000001; do
+  run_capture "$SEGATTN" reference late.h5 --provider-timeout=$limit
+  refused 2 "reference: --provider-timeout=$limit" "'$limit'"
+done
+run_capture "$SEGATTN" run 'an experiment.yaml' --provider-timeout=soon
+refused 2 "run: --provider-timeout=soon" "'soon'"
+run_capture "$SEGATTN" attend --threads=65536 --q=q.npy --k=k.npy --v=v.npy -o o.npy
+refused 2 "attend: --threads=65536" "'65536'"
+
 done_testing

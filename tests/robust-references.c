@@ -93,14 +93,36 @@ static bool says(const reference_job *job, const char *words) {
   return right;
 }
 
-static void check(const char *script, size_t n, const char *words, const char *text) {
+static void check_within(int timeout, const char *script, size_t n, const char *words, const char *text) {
   reference_job *jobs = jobs_make(n);
   write_script(script);
-  bool right = references_make(jobs, n) == DONE;
+  bool right = references_make(jobs, n, timeout) == DONE;
   for (size_t i = 0; i < n && right; i++)
     right = says(&jobs[i], words);
   ok(right, "%s", text);
   jobs_free(jobs, n);
+}
+
+static void check(const char *script, size_t n, const char *words, const char *text) {
+  check_within(60, script, n, words, text);
+}
+
+/* Each would sleep for a minute; all together they take a few seconds, most of them until SIGKILL.  */
+static void test_hanging(void) {
+  struct timespec from, to;
+  clock_gettime(CLOCK_MONOTONIC, &from);
+  check_within(1, "exec sleep 60\n", 2, "no answer within 1 s", "one that hangs is ended");
+  check_within(1, "exec >&- 2>&-\nexec sleep 60\n", 2, "no answer within 1 s", "one that closes its output and hangs");
+  check_within(1, "trap '' TERM\nwhile :; do sleep 1; done\n", 1, "no answer within 1 s", "one that hangs and ignores SIGTERM");
+  clock_gettime(CLOCK_MONOTONIC, &to);
+  ok(to.tv_sec - from.tv_sec < 30, "providers that hang are ended in time, %d s", (int) (to.tv_sec - from.tv_sec));
+}
+
+/* Four answers, each in less than the limit, that together take longer.  */
+static void test_slow(void) {
+  check_within(1, "n=0\nwhile read -r line; do sleep 0.4; echo '{\"case\": \"00000000000'$n'\","
+               " \"provider\": \"torch-math-f32\", \"status\": \"error\", \"reason\": \"in time\"}'; n=$((n + 1)); done\n", 4, "in time",
+               "the time limit is for each answer");
 }
 
 static void test_names(void) {
@@ -119,7 +141,7 @@ static void test_lines(void) {
   reference_job *jobs = jobs_make(1);
   char line[1024] = "";
   write_script("cat > \"${0%/*}/lines\"\n");
-  int status = references_make(jobs, 1);
+  int status = references_make(jobs, 1, 60);
   char *path = path_in("providers/lines");
   FILE *f = fopen(path, "r");
   bool read = f && fgets(line, sizeof line, f);
@@ -165,7 +187,7 @@ static void test_signal(int number, const char *name) {
   pid_t me = fork();
   if (me == 0) {
     signal(number, SIG_DFL);
-    _exit(references_make(jobs, 2));
+    _exit(references_make(jobs, 2, 60));
   }
   pid_t provider = provider_pid(path);
   int status = 0;
@@ -188,7 +210,7 @@ static void test_pack_damaged(void) {
     abort();
   reference_job *jobs = jobs_make(1);
   write_script("exit 1\n");
-  ok(references_make(jobs, 1) == FILES, "a damaged pack is an error, not a missing reference");
+  ok(references_make(jobs, 1, 60) == FILES, "a damaged pack is an error, not a missing reference");
   unlink(pack);
   free(folder);
   free(pack);
@@ -213,6 +235,8 @@ int main(void) {
         "one that writes much and reads nothing does not block");
   test_signal(SIGTERM, "SIGTERM");
   test_signal(SIGINT, "SIGINT");
+  test_hanging();
+  test_slow();
   test_pack_damaged();
   setenv("SEGATTN_PYTHON", "/nonexistent/python3", 1);
   check("", 2, "No such file", "a python that is not there");
