@@ -41,8 +41,22 @@ segattn_status sga_fail(segattn_error *error, segattn_status status, const char 
   return status;
 }
 
-/* FE_DFL_ENV of glibc clears flush-to-zero and denormals-are-zero on x86 too, which the test of environments shows.  Of 64-bit
-   ARM's FPCR it leaves DN, FZ16 and AHP, with which an f16 has neither inf nor NaN; what was saved has them.  */
+#if defined __x86_64__
+
+enum { MXCSR_DEFAULT = 0x1f80 };        /* all exceptions masked, to nearest, neither flush-to-zero nor denormals-are-zero */
+
+void sga_environment_set(sga_environment *e) {
+  e->saved = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(MXCSR_DEFAULT);
+}
+
+void sga_environment_restore(const sga_environment *e) {
+  __builtin_ia32_ldmxcsr(e->saved);
+}
+
+#else
+
+/* Of 64-bit ARM's FPCR FE_DFL_ENV leaves DN, FZ16 and AHP, with which an f16 has neither inf nor NaN; what was saved has them.  */
 void sga_environment_set(sga_environment *e) {
   fegetenv(&e->saved);
   fesetenv(FE_DFL_ENV);
@@ -54,3 +68,5 @@ void sga_environment_set(sga_environment *e) {
 void sga_environment_restore(const sga_environment *e) {
   fesetenv(&e->saved);
 }
+
+#endif

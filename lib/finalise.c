@@ -35,7 +35,7 @@ typedef struct outputs { const segattn_tensor *out, *lse, *M, *S, *O; } outputs;
 
 /* S and O from the root's: relative to M instead of e.  */
 static void export_row(const segattn_plan *plan, const sga_tile *t, size_t i, sga_rows row, const outputs *x) {
-  size_t head = sga_tile_head(t, i), query = sga_tile_query(t, i);
+  size_t head = t->head[i], query = t->query[i];
   double m = sga_number(plan, t->m, i), e = sga_number(plan, row.e, 0), l = sga_number(plan, row.l, 0);
   double factor = m > -(double)INFINITY ? sga_exp2(e - m) : 1, M = m * SGA_LN2 + 0, S = l * factor + 0;
   if (x->M)

@@ -22,7 +22,13 @@ segattn_status sga_fail(segattn_error *error, segattn_status status, const char 
 
 /* ---- the floating-point environment ---- */
 
-typedef struct sga_environment { fenv_t saved; } sga_environment;
+typedef struct sga_environment {
+#if defined __x86_64__
+  unsigned saved;               /* all arithmetic is SSE's or AVX's: MXCSR; fesetenv also sets x87, and takes a tenth of a small call */
+#else
+  fenv_t saved;
+#endif
+} sga_environment;
 /* Round to nearest, no flush to zero, no traps, in the calling thread; and what the caller had, flags included.  */
 void sga_environment_set(sga_environment *e);
 void sga_environment_restore(const sga_environment *e);
@@ -171,16 +177,27 @@ typedef struct sga_tile {
   void *q, *m;                  /* numbers: decoded queries, the largest t of each row */
   sga_counts *counts;
   sga_scratch *scratch;
+  size_t head[SGA_TILE], query[SGA_TILE];       /* of each row */
   int64_t position[SGA_TILE], lowest, highest;  /* of its queries */
   uint64_t block_first, block_next;     /* keys of other blocks are left out */
 } sga_tile;
 
+static inline void *sga_number_at(const segattn_plan *plan, void *numbers, size_t i) {
+  return (char *)numbers + i * plan->kernel->size;
+}
+
+/* Of numbers [SGA_LANES] of `n` things each, those of the rows from `row` on.  */
+static inline void *sga_lanes_at(const segattn_plan *plan, void *numbers, size_t row, size_t n) {
+  return sga_number_at(plan, numbers, row / SGA_LANES * SGA_LANES * n);
+}
+
+/* 16-bit floats side by side, aligned, for f32 arithmetic: the kernel has instructions for them.  */
+bool sga_narrow(const segattn_plan *plan, const segattn_tensor *t, const char *from, sga_stored *stored);
+/* `dim` elements decoded, zeros up to `pad`.  */
+void sga_decode(const segattn_plan *plan, const segattn_tensor *t, const char *from, void *to, size_t dim, size_t pad);
+
 void sga_tile_begin(sga_tile *t);                       /* their positions; decodes the queries */
 void sga_tile_absorb(const sga_tile *t, const segattn_segment *segment);
-/* The head and the query of row i of the tile.  */
-size_t sga_tile_head(const sga_tile *t, size_t i);
-size_t sga_tile_query(const sga_tile *t, size_t i);
-
 /* out and lse of the tile's rows from the root's: sinks joined, divided, stored.  The root's rows are used up.  Either tensor may be
    NULL.  Counts rows.  */
 void sga_tile_output(const sga_tile *t, const sga_slabs *slabs, sga_rows root, const segattn_tensor *out, const segattn_tensor *lse,

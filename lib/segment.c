@@ -10,133 +10,6 @@
 
 #include "internal.h"
 
-/* ---- tiles ---- */
-
-size_t sga_tile_head(const sga_tile *t, size_t i) {
-  return t->kv_head * t->plan->group + (t->row + i) % t->plan->group;
-}
-
-size_t sga_tile_query(const sga_tile *t, size_t i) {
-  return (t->row + i) / t->plan->group;
-}
-
-static size_t tiles_of_head(const segattn_plan *plan, const segattn_queries *queries) {
-  return (queries->q.shape[SEGATTN_POS] * plan->group + SGA_TILE - 1) / SGA_TILE;
-}
-
-size_t sga_tile_count(const segattn_plan *plan, const segattn_queries *queries) {
-  return queries->q.shape[SEGATTN_BATCH] * plan->problem.kv_heads * tiles_of_head(plan, queries);
-}
-
-void sga_tile_number(sga_tile *t, const segattn_plan *plan, const segattn_queries *queries, size_t i) {
-  size_t tiles = tiles_of_head(plan, queries), rows = queries->q.shape[SEGATTN_POS] * plan->group;
-  t->plan = plan;
-  t->queries = queries;
-  t->row = i % tiles * SGA_TILE;
-  t->n = rows - t->row < SGA_TILE ? rows - t->row : SGA_TILE;
-  t->kv_head = i / tiles % plan->problem.kv_heads;
-  t->batch = i / tiles / plan->problem.kv_heads;
-  t->tile = i % (tiles * plan->problem.kv_heads);
-  t->block_first = 0;
-  t->block_next = UINT64_MAX;
-}
-
-/* In integers, for the caller's exception flags.  */
-uint64_t sga_flops(const segattn_plan *plan, const segattn_queries *queries, size_t keys) {
-  const size_t *shape = queries->q.shape;
-  const uint64_t factor[] = { shape[SEGATTN_BATCH], shape[SEGATTN_POS], plan->problem.q_heads, keys, plan->pad_k + plan->pad_v };
-  uint64_t flops = 2;
-  for (size_t i = 0; i < sizeof factor / sizeof *factor; i++)
-    if (__builtin_mul_overflow(flops, factor[i], &flops))
-      return UINT64_MAX;
-  return flops;
-}
-
-/* ---- numbers in scratch ---- */
-
-static size_t number_bytes(const segattn_plan *plan, size_t n) {
-  return (n * plan->kernel->size + 63) / 64 * 64;
-}
-
-/* Rows across lanes have their scores in [key][SGA_LANES], and before that one row of queries at a time; rows one by one have scores, weights
-   and factors of SGA_ROWS.  */
-static size_t weights_bytes(const segattn_plan *plan, const sga_need *need) {
-  size_t lanes = SGA_LANES * need->keys > plan->pad_k ? SGA_LANES * need->keys : plan->pad_k;
-  return number_bytes(plan, need->lanes ? lanes : 3 * SGA_ROWS * SGA_BLOCK);
-}
-
-size_t sga_query_bytes(const segattn_plan *plan, const sga_need *need) {
-  return number_bytes(plan, need->rows * plan->pad_k);
-}
-
-size_t sga_scratch_bytes(const segattn_plan *plan, const sga_need *need) {
-  return number_bytes(plan, need->keys * plan->pad_k) + number_bytes(plan, need->keys * plan->pad_v) + weights_bytes(plan, need) +
-         (need->mask ? number_bytes(plan, need->rows * SGA_BLOCK) + SGA_BLOCK * sizeof(double) : 0);
-}
-
-void sga_scratch_place(sga_scratch *s, const segattn_plan *plan, const sga_need *need, void *memory) {
-  char *p = memory;
-  s->k = p;
-  s->v = p += number_bytes(plan, need->keys * plan->pad_k);
-  s->weights = p += number_bytes(plan, need->keys * plan->pad_v);
-  s->bias = p += weights_bytes(plan, need);
-  s->mask = (double *)(void *)(p + number_bytes(plan, need->rows * SGA_BLOCK));
-}
-
-static void *number_at(const segattn_plan *plan, void *numbers, size_t i) {
-  return (char *)numbers + i * plan->kernel->size;
-}
-
-/* 16-bit floats side by side, aligned, for f32 arithmetic: the kernel has instructions for them.  */
-static bool narrow(const segattn_plan *plan, const segattn_tensor *t, const char *from, sga_stored *stored) {
-  *stored = t->format == SEGATTN_F16 ? SGA_F16 : t->format == SEGATTN_BF16 ? SGA_BF16 : SGA_NUMBERS;
-  return plan->number == SEGATTN_F32 && *stored != SGA_NUMBERS && t->stride[SEGATTN_DIM] == 2 && (uintptr_t)from % 2 == 0;
-}
-
-/* `dim` elements decoded, zeros up to `pad`.  */
-static void decode(const segattn_plan *plan, const segattn_tensor *t, const char *from, void *to, size_t dim, size_t pad) {
-  const sga_format *f = sga_format_of(t->format);
-  sga_stored stored;
-  if (narrow(plan, t, from, &stored))
-    plan->kernel->decode(stored, from, to, dim);
-  else if (plan->number == SEGATTN_F32)
-    f->to_f32(from, t->stride[SEGATTN_DIM], to, dim);
-  else
-    f->to_f64(from, t->stride[SEGATTN_DIM], to, dim);
-  memset(number_at(plan, to, dim), 0, (pad - dim) * plan->kernel->size);
-}
-
-/* Numbers [SGA_LANES] of `n` things each, for the rows from `row` on.  */
-static void *lanes_at(const segattn_plan *plan, void *numbers, size_t row, size_t n) {
-  return number_at(plan, numbers, row / SGA_LANES * SGA_LANES * n);
-}
-
-/* Rows of queries, or [dim][SGA_LANES] for SGA_LANES rows together where rows lie across lanes.  */
-static void decode_queries(const sga_tile *t) {
-  const segattn_plan *plan = t->plan;
-  const segattn_tensor *q = &t->queries->q;
-  bool many = t->slabs->many;
-  if (many)
-    memset(t->q, 0, t->slabs->tile_rows * plan->pad_k * plan->kernel->size);
-  for (size_t i = 0; i < t->n; i++) {
-    void *row = many ? t->scratch->weights : number_at(plan, t->q, i * plan->pad_k);
-    decode(plan, q, sga_at(q, t->batch, sga_tile_head(t, i), sga_tile_query(t, i)), row, plan->problem.dim_k, plan->pad_k);
-    if (many)
-      plan->kernel->lane_set(lanes_at(plan, t->q, i, plan->pad_k), i % SGA_LANES, row, plan->problem.dim_k);
-  }
-}
-
-void sga_tile_begin(sga_tile *t) {
-  t->lowest = INT64_MAX;
-  t->highest = INT64_MIN;
-  for (size_t i = 0; i < t->n; i++) {
-    int64_t position = t->position[i] = sga_query_position(t->queries, t->batch, sga_tile_query(t, i));
-    t->lowest = position < t->lowest ? position : t->lowest;
-    t->highest = position > t->highest ? position : t->highest;
-  }
-  decode_queries(t);
-}
-
 /* ---- who attends what ---- */
 
 /* Keys [from, from + keys) of a segment, all in one block.  */
@@ -193,8 +66,8 @@ static bool reach(const sga_tile *t, span *s) {
 static void mask_row(const sga_tile *t, span *s, size_t i) {
   const segattn_tensor *m = &s->segment->mask;
   const double lowest = t->plan->number == SEGATTN_F32 ? -0x1.fffffep127 : -0x1.fffffffffffffp1023;
-  size_t head = sga_tile_head(t, i);
-  const char *from = sga_at(m, m->shape[0] == 1 ? 0 : t->batch, m->shape[1] == 1 ? 0 : head, sga_tile_query(t, i));
+  size_t head = t->head[i];
+  const char *from = sga_at(m, m->shape[0] == 1 ? 0 : t->batch, m->shape[1] == 1 ? 0 : head, t->query[i]);
   double *x = t->scratch->mask;
   sga_format_of(m->format)->to_f64(from + (ptrdiff_t)s->from * m->stride[SEGATTN_DIM], m->stride[SEGATTN_DIM], x,
                                    (size_t)s->keys);
@@ -241,7 +114,7 @@ static bool full(const span *s) {
    dimensions and all keys to be read.  */
 static bool ready(const sga_tile *t, const span *s, const segattn_tensor *x, size_t pad, const char *at, sga_stored *stored) {
   ptrdiff_t size = (ptrdiff_t)segattn_format_bytes(x->format, 1);
-  bool as_numbers = x->format == t->plan->number, as_16 = !t->slabs->many && narrow(t->plan, x, at, stored);
+  bool as_numbers = x->format == t->plan->number, as_16 = !t->slabs->many && sga_narrow(t->plan, x, at, stored);
   if (as_numbers)
     *stored = SGA_NUMBERS;
   return (as_numbers || as_16) && x->stride[SEGATTN_DIM] == size && x->shape[SEGATTN_DIM] == pad &&
@@ -268,9 +141,9 @@ static const void *elements(const sga_tile *t, const span *s, const segattn_tens
   *stride = pad;
   *stored = SGA_NUMBERS;
   for (int j = 0; j < s->keys; j++) {
-    void *row = number_at(plan, scratch, (size_t)j * pad);
+    void *row = sga_number_at(plan, scratch, (size_t)j * pad);
     if (in(&s->any, j))
-      decode(plan, x, at + j * x->stride[SEGATTN_POS], row, x->shape[SEGATTN_DIM], pad);
+      sga_decode(plan, x, at + j * x->stride[SEGATTN_POS], row, x->shape[SEGATTN_DIM], pad);
     else
       memset(row, 0, pad * plan->kernel->size);
   }
@@ -281,7 +154,7 @@ static const void *elements(const sga_tile *t, const span *s, const segattn_tens
 
 static double slope_of(const sga_tile *t, size_t i) {
   const double *slopes = t->plan->problem.slopes;
-  return slopes ? sga_round(t->plan, slopes[sga_tile_head(t, i)] * SGA_LOG2E) : 0;
+  return slopes ? sga_round(t->plan, slopes[t->head[i]] * SGA_LOG2E) : 0;
 }
 
 static int64_t distance_of(const sga_tile *t, const span *s, size_t i) {
@@ -291,15 +164,15 @@ static int64_t distance_of(const sga_tile *t, const span *s, size_t i) {
 static void piece_row(const sga_tile *t, const span *s, sga_piece *p, sga_rows tile, int r, size_t i) {
   const segattn_plan *plan = t->plan;
   sga_rows rows = sga_slab_row(plan, t->slabs, tile, i, NULL);
-  p->q[r] = number_at(plan, t->q, i * plan->pad_k);
+  p->q[r] = sga_number_at(plan, t->q, i * plan->pad_k);
   p->live[r] = s->live[i];
-  p->bias[r] = s->segment->mask.data ? number_at(plan, t->scratch->bias, i * SGA_BLOCK) : NULL;
+  p->bias[r] = s->segment->mask.data ? sga_number_at(plan, t->scratch->bias, i * SGA_BLOCK) : NULL;
   p->slope[r] = slope_of(t, i);
   p->distance[r] = distance_of(t, s, i);
   p->e[r] = rows.e;
   p->l[r] = rows.l;
   p->o[r] = rows.o;
-  p->m[r] = number_at(plan, t->m, i);
+  p->m[r] = sga_number_at(plan, t->m, i);
 }
 
 static int last_key(const sga_keys *set) {
@@ -381,12 +254,12 @@ static void absorb_lanes(const sga_tile *t, const span *s, sga_lanes *p, size_t 
   }
   p->slope = plan->problem.slopes ? slope : NULL;
   p->distance = distance;
-  p->bias = s->segment->mask.data ? lanes_at(plan, t->scratch->bias, row, SGA_BLOCK) : NULL;
-  p->q = lanes_at(plan, t->q, row, plan->pad_k);
+  p->bias = s->segment->mask.data ? sga_lanes_at(plan, t->scratch->bias, row, SGA_BLOCK) : NULL;
+  p->q = sga_lanes_at(plan, t->q, row, plan->pad_k);
   p->e = rows.e;
   p->l = rows.l;
   p->o = rows.o;
-  p->m = number_at(plan, t->m, row);
+  p->m = sga_number_at(plan, t->m, row);
   plan->kernel->absorb_lanes(p);
 }
 

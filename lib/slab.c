@@ -111,7 +111,7 @@ void sga_tile_output(const sga_tile *t, const sga_slabs *slabs, sga_rows root, c
   double room[2 + SEGATTN_MAX_DIM];
   for (size_t i = 0; i < t->n; i++) {
     sga_rows row = sga_slab_row(plan, slabs, root, i, room);
-    size_t head = sga_tile_head(t, i), query = sga_tile_query(t, i);
+    size_t head = t->head[i], query = t->query[i];
     events->masked_rows += sga_number(plan, row.l, 0) == 0;
     events->overflow += plan->kernel->infinite(row.l, 1) || plan->kernel->infinite(row.o, plan->problem.dim_v);
     if (plan->problem.sinks && plan->problem.sinks[head] > -(double)INFINITY)

@@ -145,8 +145,10 @@ static void raise(num *m, vec top) {    /* to the largest of the lanes */
   if (!vec_gt(top, vec_set1(*m)))
     return;
   vec_store(lane, top);
-  for (int i = 0; i < LANES; i++)
-    *m = lane[i] > *m ? lane[i] : *m;
+  for (int n = LANES / 2; n; n /= 2)
+    for (int i = 0; i < n; i++)
+      lane[i] = lane[i] > lane[i + n] ? lane[i] : lane[i + n];
+  *m = lane[0] > *m ? lane[0] : *m;
 }
 
 /* The first key of [a, keys) that moves e: rint(t) - e > HEADROOM; `keys` when there is none.  */
@@ -207,8 +209,9 @@ static void begin(num *e, const num *t, int keys) {
   int j = 0;
   while (j < keys && t[j] < -NUM_MAX)
     j++;
-  if (j < keys && round_even(t[j]) - *e > HEADROOM)
-    *e = round_even(t[j]);
+  num n = j < keys ? round_even(t[j]) : *e;
+  if (n - *e > HEADROOM)
+    *e = n;
 }
 
 /* The weights of row r from its scores, in t.  */

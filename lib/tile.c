@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Tiles of query rows: which rows they are, the scratch that they need, their queries decoded.  */
+
+#include <string.h>
+
+#include "internal.h"
+
+/* ---- tiles ---- */
+
+static size_t tiles_of_head(const segattn_plan *plan, const segattn_queries *queries) {
+  return (queries->q.shape[SEGATTN_POS] * plan->group + SGA_TILE - 1) / SGA_TILE;
+}
+
+size_t sga_tile_count(const segattn_plan *plan, const segattn_queries *queries) {
+  return queries->q.shape[SEGATTN_BATCH] * plan->problem.kv_heads * tiles_of_head(plan, queries);
+}
+
+void sga_tile_number(sga_tile *t, const segattn_plan *plan, const segattn_queries *queries, size_t i) {
+  size_t tiles = tiles_of_head(plan, queries), rows = queries->q.shape[SEGATTN_POS] * plan->group;
+  t->plan = plan;
+  t->queries = queries;
+  t->row = i % tiles * SGA_TILE;
+  t->n = rows - t->row < SGA_TILE ? rows - t->row : SGA_TILE;
+  t->kv_head = i / tiles % plan->problem.kv_heads;
+  t->batch = i / tiles / plan->problem.kv_heads;
+  t->tile = i % (tiles * plan->problem.kv_heads);
+  size_t query = t->row / plan->group, head = t->row % plan->group;     /* divisions are what small calls would spend their time on */
+  for (size_t r = 0; r < t->n; r++) {
+    t->query[r] = query;
+    t->head[r] = t->kv_head * plan->group + head;
+    query += ++head == plan->group;
+    head = head == plan->group ? 0 : head;
+  }
+  t->block_first = 0;
+  t->block_next = UINT64_MAX;
+}
+
+/* In integers, for the caller's exception flags.  */
+uint64_t sga_flops(const segattn_plan *plan, const segattn_queries *queries, size_t keys) {
+  const size_t *shape = queries->q.shape;
+  const uint64_t factor[] = { shape[SEGATTN_BATCH], shape[SEGATTN_POS], plan->problem.q_heads, keys, plan->pad_k + plan->pad_v };
+  uint64_t flops = 2;
+  for (size_t i = 0; i < sizeof factor / sizeof *factor; i++)
+    if (__builtin_mul_overflow(flops, factor[i], &flops))
+      return UINT64_MAX;
+  return flops;
+}
+
+/* ---- scratch ---- */
+
+static size_t number_bytes(const segattn_plan *plan, size_t n) {
+  return (n * plan->kernel->size + 63) / 64 * 64;
+}
+
+/* Rows across lanes have their scores in [key][SGA_LANES], and before that one row of queries at a time; rows one by one have scores, weights
+   and factors of SGA_ROWS.  */
+static size_t weights_bytes(const segattn_plan *plan, const sga_need *need) {
+  size_t lanes = SGA_LANES * need->keys > plan->pad_k ? SGA_LANES * need->keys : plan->pad_k;
+  return number_bytes(plan, need->lanes ? lanes : 3 * SGA_ROWS * SGA_BLOCK);
+}
+
+size_t sga_query_bytes(const segattn_plan *plan, const sga_need *need) {
+  return number_bytes(plan, need->rows * plan->pad_k);
+}
+
+size_t sga_scratch_bytes(const segattn_plan *plan, const sga_need *need) {
+  return number_bytes(plan, need->keys * plan->pad_k) + number_bytes(plan, need->keys * plan->pad_v) + weights_bytes(plan, need) +
+         (need->mask ? number_bytes(plan, need->rows * SGA_BLOCK) + SGA_BLOCK * sizeof(double) : 0);
+}
+
+void sga_scratch_place(sga_scratch *s, const segattn_plan *plan, const sga_need *need, void *memory) {
+  char *p = memory;
+  s->k = p;
+  s->v = p += number_bytes(plan, need->keys * plan->pad_k);
+  s->weights = p += number_bytes(plan, need->keys * plan->pad_v);
+  s->bias = p += weights_bytes(plan, need);
+  s->mask = (double *)(void *)(p + number_bytes(plan, need->rows * SGA_BLOCK));
+}
+
+bool sga_narrow(const segattn_plan *plan, const segattn_tensor *t, const char *from, sga_stored *stored) {
+  *stored = t->format == SEGATTN_F16 ? SGA_F16 : t->format == SEGATTN_BF16 ? SGA_BF16 : SGA_NUMBERS;
+  return plan->number == SEGATTN_F32 && *stored != SGA_NUMBERS && t->stride[SEGATTN_DIM] == 2 && (uintptr_t)from % 2 == 0;
+}
+
+void sga_decode(const segattn_plan *plan, const segattn_tensor *t, const char *from, void *to, size_t dim, size_t pad) {
+  const sga_format *f = sga_format_of(t->format);
+  sga_stored stored;
+  if (sga_narrow(plan, t, from, &stored))
+    plan->kernel->decode(stored, from, to, dim);
+  else if (plan->number == SEGATTN_F32)
+    f->to_f32(from, t->stride[SEGATTN_DIM], to, dim);
+  else
+    f->to_f64(from, t->stride[SEGATTN_DIM], to, dim);
+  memset(sga_number_at(plan, to, dim), 0, (pad - dim) * plan->kernel->size);
+}
+
+/* Rows of queries, or [dim][SGA_LANES] for SGA_LANES rows together where rows lie across lanes.  */
+static void decode_queries(const sga_tile *t) {
+  const segattn_plan *plan = t->plan;
+  const segattn_tensor *q = &t->queries->q;
+  bool many = t->slabs->many;
+  if (many)
+    memset(t->q, 0, t->slabs->tile_rows * plan->pad_k * plan->kernel->size);
+  for (size_t i = 0; i < t->n; i++) {
+    void *row = many ? t->scratch->weights : sga_number_at(plan, t->q, i * plan->pad_k);
+    sga_decode(plan, q, sga_at(q, t->batch, t->head[i], t->query[i]), row, plan->problem.dim_k, plan->pad_k);
+    if (many)
+      plan->kernel->lane_set(sga_lanes_at(plan, t->q, i, plan->pad_k), i % SGA_LANES, row, plan->problem.dim_k);
+  }
+}
+
+void sga_tile_begin(sga_tile *t) {
+  t->lowest = INT64_MAX;
+  t->highest = INT64_MIN;
+  for (size_t i = 0; i < t->n; i++) {
+    int64_t position = t->position[i] = sga_query_position(t->queries, t->batch, t->query[i]);
+    t->lowest = position < t->lowest ? position : t->lowest;
+    t->highest = position > t->highest ? position : t->highest;
+  }
+  decode_queries(t);
+}
