@@ -67,7 +67,7 @@ segattn_status sga_call_check(const segattn_plan *plan, const segattn_queries *q
 
 /* ---- the memory of a worker ---- */
 
-enum { STACK_BYTES = 96 << 10, PART_BLOCKS = 8, TOGETHER = 8 };
+enum { STACK_BYTES = 96 << 10, TOGETHER = 8 };
 
 /* The blocks of a batch element's keys: [first, next).  */
 typedef struct blocks { uint64_t first, next; } blocks;
@@ -271,16 +271,16 @@ static uint64_t survey(job *j, size_t *keys) {
   return span;
 }
 
-/* Threads take tiles; where there are fewer tiles than threads, parts of at least PART_BLOCKS blocks of their keys; in a token-major
-   cache, few rows of several heads together, for what a head has of a token is a fraction of a page.  */
+/* Threads take tiles; where there are fewer tiles than threads, parts of their keys, whole blocks; in a token-major cache, few rows
+   of several heads together, for what a head has of a token is a fraction of a page.  */
 static void share_out(job *j) {
   size_t keys = 0, heads = j->plan->problem.kv_heads;
   uint64_t span = survey(j, &keys);
   size_t threads = (size_t)sga_threads(j->plan, SIZE_MAX, sga_flops(j->plan, j->queries, keys)), items = j->tiles;
   j->parts = j->together = 1;
-  if (j->tiles && j->tiles < threads && span >= 2 * PART_BLOCKS) {
+  if (j->tiles && j->tiles < threads && span > 1) {
     j->parts = (threads + j->tiles - 1) / j->tiles * (j->tiles > 1 ? 2 : 1);
-    j->parts = j->parts < span / PART_BLOCKS ? j->parts : span / PART_BLOCKS;
+    j->parts = j->parts < span ? j->parts : span;
     j->n_slabs *= 2;                            /* a merge holds what both had */
     items *= j->parts;
   } else if (!j->shape.many && heads > 1 && j->tiles % heads == 0 && span > 1 && heads_adjacent(j)) {

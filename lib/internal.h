@@ -67,6 +67,7 @@ struct segattn_plan {
   size_t group;                 /* query heads of a KV head */
   size_t pad_k, pad_v;          /* dims rounded up to SGA_PAD */
   size_t keys;                  /* announced */
+  size_t thread_work;
   int threads;
 };
 

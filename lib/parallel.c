@@ -7,14 +7,10 @@
 
 #include "internal.h"
 
-#define THREAD_FLOPS ((uint64_t)1 << 22)         /* less is done before another thread has woken up */
-
 int sga_threads(const segattn_plan *plan, size_t items, uint64_t flops) {
-  int threads = plan->threads;
-  if (flops / THREAD_FLOPS < (uint64_t)threads)
-    threads = (int)(flops / THREAD_FLOPS) + 1;
-  threads = threads < plan->threads ? threads : plan->threads;
-  return items < (size_t)threads ? (int)(items ? items : 1) : threads;
+  uint64_t threads = flops / plan->thread_work + 1;
+  threads = threads < (uint64_t)plan->threads ? threads : (uint64_t)plan->threads;
+  return (int)(items < threads ? (items ? items : 1) : threads);
 }
 
 /* The outer environment: libomp's serial regions drop the caller's exception flags.  */

@@ -18,6 +18,8 @@ static size_t padded(size_t dim) {
   return (dim + SGA_PAD - 1) / SGA_PAD * SGA_PAD;
 }
 
+#define THREAD_WORK ((size_t)1 << 22)           /* less is done before another thread has woken up */
+
 static int default_threads(void) {
 #ifdef _OPENMP
   return omp_get_max_threads();
@@ -56,6 +58,7 @@ static void resolve(segattn_plan *plan, const segattn_options *o) {
   plan->pad_k = padded(p->dim_k);
   plan->pad_v = padded(p->dim_v);
   plan->keys = o->keys;
+  plan->thread_work = o->thread_work ? o->thread_work : THREAD_WORK;
   plan->threads = o->threads ? o->threads : default_threads();
 }
 

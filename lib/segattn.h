@@ -123,6 +123,7 @@ typedef struct segattn_options {
   const char *isa;              /* "portable", "avx2", "avx512"; NULL: SEGATTN_ISA, else the best of the machine */
   int threads;                  /* 0: OMP_NUM_THREADS, else the machine's */
   size_t keys;                  /* keys a state is expected to absorb; it grows when there are more */
+  size_t thread_work;           /* operations (2 an element of q.k and of p v) that a further thread is started for; 0: 2^22 */
 } segattn_options;
 
 typedef struct segattn_plan segattn_plan;
@@ -200,8 +201,8 @@ void segattn_state_events(const segattn_state *state, segattn_events *events);
 
 /* ---- all of it in one call ---- */
 
-/* The same bits as alloc, absorb each segment, finalise; scratch a few hundred kB a thread, whatever the number of keys.
-   `events` may be NULL.  */
+/* The same bits as alloc, absorb each segment, finalise; scratch a few hundred kB a thread, whatever the number of keys: up to 96 KiB
+   on the stack, more from malloc.  `events` may be NULL.  */
 segattn_status segattn_attend(const segattn_plan *plan, const segattn_queries *queries, const segattn_segment *segments,
                               size_t n_segments, const segattn_tensor *out, const segattn_tensor *lse,
                               segattn_events *events, segattn_error *error);

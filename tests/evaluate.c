@@ -135,7 +135,7 @@ static bool evaluate_call(answer *a, call *c, const drawn *d, const variant *w) 
   laid under_out, under_lse;
   c->out = layout_make(c->s.memory, &w->out, w->exact_out ? SEGATTN_F64 : d->out_format, shape, NULL, &under_out);
   c->lse = layout_make(c->s.memory, &w->lse, w->exact_out ? SEGATTN_F64 : d->lse_format, one, NULL, &under_lse);
-  segattn_options options = { .arithmetic = d->arithmetic, .isa = w->isa, .threads = w->threads,
+  segattn_options options = { .arithmetic = d->arithmetic, .isa = w->isa, .threads = w->threads, .thread_work = 1,
     .keys = rng_chance(c->r, 50) ? d->keys : 0 };
   segattn_status status = segattn_plan_alloc(&c->plan, &c->s.problem, &options, &c->error);
   if (status == SEGATTN_OK)

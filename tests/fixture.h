@@ -39,6 +39,7 @@ static inline void fixture_init(fixture *f) {
   f->problem.dim_v = F_DV;
   f->options.arithmetic = "f64";
   f->options.threads = 1;
+  f->options.thread_work = 1;    /* threads start however little there is to do */
   fixture_fill(f->q, sizeof f->q / sizeof *f->q, 2);
   fixture_fill(f->k, sizeof f->k / sizeof *f->k, 3);
   fixture_fill(f->v, sizeof f->v / sizeof *f->v, 1);
