@@ -102,7 +102,7 @@ static int run_all(bench_result *r, const bench_options *o) {
     status = bench_meeting_alloc(&m, r, o);
   for (; r->at < r->n_contests && !status && !caught; r->at++)
     status = bench_meeting_contest(m, r, &r->contests[r->at], o);
-  if (!status && !caught)
+  if (!status && !caught && !o->quick)
     status = measure_limits(r);         /* again: the first time may have been disturbed */
   progress_end();
   if (!status && !caught) {
@@ -187,6 +187,8 @@ int command_bench(int argc, char **argv) {
     status = choose_isa(a.o.isa);
   if (!status)
     status = check_peers(a.o.peers);
+  if (!status && a.o.folder && a.o.suite && !strcmp(a.o.suite, "state"))
+    status = fail(USAGE, "--output: the operations of suite state are not counted: there is nothing to draw");
   if (!status && a.o.folder)
     status = bench_figure_check(a.o.folder, a.o.formats);
   return status ? status : bench(&a.o);

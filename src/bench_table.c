@@ -24,11 +24,25 @@ static void print_limits(const bench_limits *l, int threads) {
   putchar('\n');
 }
 
+/* "title: A=1 B=2 ...", cut at blanks to lines of a terminal.  */
+static void print_words(const char *title, const char *words) {
+  enum { WIDE = 118 };
+  size_t at = (size_t)printf("%s:", title);
+  for (size_t n; *words; words += n + (words[n] == ' ')) {
+    n = strcspn(words, " ");
+    if (at + 1 + n > WIDE)
+      at = (size_t)printf("\n ") - 1;
+    at += (size_t)printf(" %.*s", (int)n, words);
+  }
+  putchar('\n');
+}
+
 static void heads(const bench_result *r) {
   print_limits(&r->limits, r->threads);
   if (r->threads > 1)
     print_limits(&r->one, 1);
-  printf("set for all: %s\nwithheld from all: %s\n", r->given, *r->withheld ? r->withheld : "(nothing was set)");
+  print_words("set for all", r->given);
+  print_words("withheld from all", *r->withheld ? r->withheld : "(nothing was set)");
   for (size_t i = 0; i < r->n_rows; i++) {
     bool said = false;
     for (size_t j = 0; j < i && !said; j++)
@@ -69,7 +83,7 @@ static void print_row(const bench_row *row, const bench_row *first) {
   bool other = row->c != first->c;      /* several cases by segattn */
   printf("%-20s", other ? strchr(row->c->label, '-') + 1 : row->peer);
   if (row->reason) {
-    printf("  %s%.100s%s\n", colour_out(DIM), row->reason, colour_out(PLAIN));
+    printf("  %s%.96s%s\n", colour_out(DIM), row->reason, colour_out(PLAIN));
     return;
   }
   print_time(row->minimum);
