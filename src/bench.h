@@ -40,7 +40,7 @@ const char *bench_suite_name(size_t i);         /* NULL past the last */
 contest *bench_contests(size_t *n, const char *suite, bool quick);
 double bench_flops(const bench_case *c);        /* 4 dim for each pair of query and key that see each other */
 double bench_kv_bytes(const bench_case *c);
-double bench_bytes(const bench_case *c);        /* q, k, v, and the output as f32 */
+double bench_bytes(const bench_case *c);        /* q, k, v, and the output as f32 (f64) */
 
 /* ---- inputs: files q, k, v in a scratch folder, raw elements in memory order, each repeated to fill its tensor ---- */
 
@@ -48,9 +48,11 @@ typedef struct bench_inputs bench_inputs;
 bench_inputs *bench_inputs_alloc(void);         /* makes the folder; NULL with a message */
 void bench_inputs_free(bench_inputs *in);       /* and removes it; NULL is allowed */
 const char *bench_folder(const bench_inputs *in);
-int bench_inputs_write(bench_inputs *in, const bench_case *c);  /* 0, USAGE or FILES */
+/* Nothing is done where they are those of the case already.  0, USAGE or FILES.  */
+int bench_inputs_write(bench_inputs *in, const bench_case *c);
 /* rms(out - exact) / rms(exact) over rows spread over heads and queries, exact from the oracle; for the case last written.
-   bench_exact prepares it; out is FOLDER/out, f32 [q_heads][queries][dim]; NaN where it cannot be read.  */
+   bench_exact prepares it, once for a case; out is FOLDER/out, f32 (for a case in f64 f64) [q_heads][queries][dim]; NaN where
+   it cannot be read.  */
 int bench_exact(bench_inputs *in);
 double bench_relative_rms(const bench_inputs *in);
 /* n bytes filled with those of FOLDER/name, repeated; on huge pages where it can; NULL when it cannot be had.  */
@@ -59,26 +61,30 @@ void *bench_tensor(const char *folder, const char *name, size_t n);
 /* ---- the limits of the machine ---- */
 
 enum { MOST_ISAS = 4 };
+enum { BENCH_F32, BENCH_F64, BENCH_NUMBERS };   /* the arithmetics: f64 for cases in f64, else f32 */
 enum { READ_L2, READ_L3, READ_MEMORY, READS };
 extern const char *const bench_read_name[READS];
 typedef struct bench_limits {
   const char *isa[MOST_ISAS];   /* as segattn_isa_name; NULL past the last, the best one last */
-  double gflops[MOST_ISAS];     /* f32 FMA peak of all threads together; NaN where the ISA has no fused operation */
+  double gflops[MOST_ISAS][BENCH_NUMBERS];      /* FMA peak of all threads together */
   size_t bytes[READS];          /* what was read over and over by each thread */
   double gbytes[READS];         /* a second, all threads together */
 } bench_limits;
 /* Keeps the best of what it finds and what *l holds: call it with zeros first.  */
 int bench_limits_measure(bench_limits *l, int threads);
-double bench_peak(const bench_limits *l, const char *isa);      /* of the best ISA for a name that is none of ours */
+/* Of the best ISA for a name that is none of ours.  */
+double bench_peak(const bench_limits *l, const char *isa, int number);
+int bench_number(const bench_case *c);          /* BENCH_F32 or BENCH_F64 */
 
-/* bench_peak.c: `rounds` rounds of independent FMAs, which returns the operations (2 for an FMA; 0: the ISA has none), and a pass
-   of loads over n bytes.  */
+/* bench_loop.h: `rounds` rounds of independent FMAs, which returns the operations (2 for an FMA), and a pass of loads over n
+   bytes.  */
 typedef struct bench_loop {
   const char *isa;
   double (*fma)(size_t rounds);
   void (*read)(const void *data, size_t n);
 } bench_loop;
-const bench_loop *bench_loop_at(size_t i);      /* those that the machine can run, best last; NULL past the end */
+/* One for each arithmetic; ISAs that the machine can run, best last; NULL past the end.  */
+const bench_loop *const *bench_loops_at(size_t i);
 
 /* ---- contestants ---- */
 
@@ -87,8 +93,10 @@ typedef struct bench_peer {
   const char *program;          /* in experiments/providers/; NULL: this program */
   const char *variant;          /* its first argument */
   const char *install;          /* what to install when it is missing */
+  bool alone;                   /* takes one thread, whatever the others have: left out when they have one */
 } bench_peer;
-const bench_peer *bench_peer_at(size_t i);      /* segattn first; NULL past the end */
+enum { PEERS = 9, OURS = 2 };                   /* the first are segattn's own */
+const bench_peer *bench_peer_at(size_t i);      /* NULL past the end */
 
 typedef struct bench_child bench_child;
 /* NULL: out of memory, with a message.  A contestant that does not start is there all the same, as missing.  */
@@ -96,8 +104,9 @@ bench_child *bench_child_alloc(const bench_peer *peer, int threads);
 void bench_child_free(bench_child *child);      /* ends it; NULL is allowed */
 const char *bench_child_missing(const bench_child *child);      /* why it is missing, or NULL */
 const char *bench_child_version(const bench_child *child), *bench_child_isa(const bench_child *child);
-/* What the contestant said no to, or NULL when it is ready.  The text lives until the next call.  */
-const char *bench_child_case(bench_child *child, const bench_case *c, const char *folder);
+/* What the contestant said no to, or NULL when it is ready.  The text lives until the next call.  *first: the seconds of a call
+   that it made to see whether it can, or 0.  */
+const char *bench_child_case(bench_child *child, const bench_case *c, const char *folder, double *first);
 /* Runs n times; seconds of each are added to times; false when it failed (then it is missing).  */
 bool bench_child_run(bench_child *child, size_t n, double *times);
 bool bench_child_out(bench_child *child);       /* writes FOLDER/out */
@@ -113,7 +122,7 @@ typedef struct bench_job {
   bench_case c;
   int threads;
   void *q, *k, *v;
-  float *out;                   /* [q_heads][queries][dim] */
+  void *out;                    /* [q_heads][queries][dim], f32, for a case in f64 f64 */
   void *mine;                   /* the contestant's own */
   char reason[200];             /* why not */
 } bench_job;
@@ -137,11 +146,14 @@ typedef struct bench_row {
   const bench_case *c;
   const char *peer;
   char *version, *isa;
+  int threads;
   char *reason;                 /* why there are no numbers, else NULL */
+  double first;                 /* seconds of a first call that is not among times, or 0 */
   double *times;
   size_t n, room, rounds, improved;     /* runs; rounds, and the one that last improved the minimum */
   double minimum, spent;
-  double median, gflops, kv_gbytes, share_fma, share_read, ratio, relative_rms;
+  double median, gflops, kv_gbytes, share_fma, share_read, share_memory, ratio, relative_rms;
+  const char *limit;            /* which limit would let a call take longest: "FMA" or a level of memory; NULL: none is known */
   size_t contest;               /* rows of one contest were timed interleaved; ratio is to its first one */
 } bench_row;
 
@@ -150,23 +162,32 @@ typedef struct bench_result {
   char *withheld, *given;
   const contest *contests;
   const char *isa;              /* segattn's */
-  bench_limits limits;
+  double seconds;               /* the limit of time of a contestant and case */
+  bench_limits limits, one;     /* of all threads, and of one */
   bench_row *rows;
-  size_t n_rows;
-  struct bench_missing { const char *peer, *reason, *install; } *missing;
+  size_t n_rows, at, n_contests;
+  struct bench_missing { const char *peer, *reason, *install; } missing[PEERS];
   size_t n_missing;
 } bench_result;
 
 typedef struct bench_options {
-  const char *suite, *peers, *folder, *formats;
+  const char *suite, *peers, *folder, *formats, *isa;
   int threads;
   double limit;                 /* seconds for each contestant and case */
   bool quick, json;
 } bench_options;
 
 bool bench_stopped(void);         /* by Ctrl-C */
-/* Times one contest: children[i] does case i % n_cases.  Appends nothing; fills rows[0 .. n).  */
-void bench_contest(bench_row *rows, bench_child *const *children, size_t n, const bench_options *o);
+bool bench_listed(const char *list, const char *name);          /* by its name, or what stands before the hyphen; NULL: all are */
+typedef struct bench_meeting bench_meeting;
+/* Starts all that take part; who is missing is in r.  *m is to be freed whatever came of it.  0, USAGE or FILES.  */
+int bench_meeting_alloc(bench_meeting **m, bench_result *r, const bench_options *o);
+void bench_meeting_free(bench_meeting *m);
+int bench_meeting_contest(bench_meeting *m, bench_result *r, const contest *t, const bench_options *o);         /* appends rows */
+/* Times rows, children[i] that of rows[i], by turns.  */
+void bench_heat(bench_row *const *rows, bench_child *const *children, size_t n, const bench_options *o);
+/* Rates, shares and ratios, once all rows and limits are there.  */
+void bench_derive(bench_result *r);
 void bench_table(const bench_result *r);
 void bench_json(const bench_result *r);
 int bench_figure_check(const char *folder, const char *formats);        /* before the work: can it be drawn?  Makes the folder.  */

@@ -47,7 +47,7 @@ static void draw(canvas *c, const report *r, const group *g) {
   enum { BOTTOM = 10, HEIGHT = 70, TICK = 1 };           /* mm; octaves beyond the outermost marks */
   const figure_data *d = (const figure_data *)r;
   const bench_limits *l = &d->result->limits;
-  double low = INFINITY, high = 0, slowest = INFINITY, peak = bench_peak(l, NULL);
+  double low = INFINITY, high = 0, slowest = INFINITY, peak = bench_peak(l, NULL, BENCH_F32);
   for (size_t i = 0; i < d->result->n_rows; i++) {
     const bench_row *row = &d->result->rows[i];
     if (!shown(row))
@@ -89,8 +89,8 @@ static void caption(FILE *f, const bench_result *r) {
   fprintf(f, "Roofline.  One mark for each contestant and case, of the shortest call; marks of one case are spread sideways.  "
              "%d thread%s.\n", r->threads, r->threads > 1 ? "s" : "");
   for (size_t i = 0; i < MOST_ISAS && r->limits.isa[i]; i++)
-    if (isfinite(r->limits.gflops[i]))
-      fprintf(f, "FMA peak %s: %.1f GFLOP/s, measured.\n", r->limits.isa[i], r->limits.gflops[i]);
+    fprintf(f, "FMA peak %s: %.1f GFLOP/s in f32, %.1f in f64, measured.\n", r->limits.isa[i], r->limits.gflops[i][BENCH_F32],
+            r->limits.gflops[i][BENCH_F64]);
   for (size_t i = 0; i < READS; i++)
     fprintf(f, "Read bandwidth %s: %.1f GB/s, measured over %zu kB.\n", bench_read_name[i], r->limits.gbytes[i],
             r->limits.bytes[i] >> 10);

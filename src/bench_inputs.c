@@ -28,6 +28,7 @@ struct bench_inputs {
   char *folder;
   double *normal[3];            /* PERIOD each; drawn when first needed */
   bench_case c;
+  const bench_case *written;    /* whose inputs are on the disk, or NULL */
   array exact[ROWS];            /* f64 */
   size_t head[ROWS], query[ROWS];
 };
@@ -147,9 +148,13 @@ static int write_capture(bench_inputs *in) {
 }
 
 int bench_inputs_write(bench_inputs *in, const bench_case *c) {
+  if (in->written == c)
+    return DONE;
   forget_exact(in);
   in->c = *c;
-  return c->capture ? write_capture(in) : write_normal(in);
+  int status = c->capture ? write_capture(in) : write_normal(in);
+  in->written = status ? NULL : c;
+  return status;
 }
 
 void *bench_tensor(const char *folder, const char *name, size_t n) {
@@ -210,6 +215,8 @@ int bench_exact(bench_inputs *in) {
   char *bytes[3] = { NULL };
   size_t have[3] = { 0 }, size = segattn_format_bytes(in->c.format, 1);
   int status = DONE;
+  if (in->exact[ROWS - 1].data)
+    return DONE;
   for (size_t i = 0; i < 3 && !status; i++) {
     char *path = path_join(in->folder, tensors[i]);
     status = path ? file_read(&bytes[i], &have[i], path) : FILES;
@@ -229,16 +236,15 @@ int bench_exact(bench_inputs *in) {
 double bench_relative_rms(const bench_inputs *in) {
   const bench_case *c = &in->c;
   char *path = path_join(in->folder, "out"), *bytes = NULL;
-  size_t n = 0;
+  size_t n = 0, size = c->format == SEGATTN_F64 ? sizeof(double) : sizeof(float);
   double difference = 0, exact = 0;
-  bool read = path && !access(path, R_OK) && !file_read(&bytes, &n, path) &&
-              n == c->q_heads * c->queries * c->dim * sizeof(float);
+  bool read = path && !access(path, R_OK) && !file_read(&bytes, &n, path) && n == c->q_heads * c->queries * c->dim * size;
   for (size_t i = 0; read && i < ROWS; i++)
     for (size_t d = 0; d < c->dim; d++) {
-      float got;
-      memcpy(&got, bytes + ((in->head[i] * c->queries + in->query[i]) * c->dim + d) * sizeof got, sizeof got);
-      double x = ((const double *)in->exact[i].data)[d];
-      difference += ((double)got - x) * ((double)got - x);
+      const char *at = bytes + ((in->head[i] * c->queries + in->query[i]) * c->dim + d) * size;
+      double x = ((const double *)in->exact[i].data)[d], got;
+      segattn_decode(c->format == SEGATTN_F64 ? SEGATTN_F64 : SEGATTN_F32, at, &got, 1);
+      difference += (got - x) * (got - x);
       exact += x * x;
     }
   if (path)

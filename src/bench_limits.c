@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The limits of the machine: the best of many short runs of the loops of bench_peak.c, all threads at once.
+/* The limits of the machine: the best of many short runs of the loops of bench_loop.h, all threads at once.
 
    A buffer stands for a level of memory when it is half of that cache and larger than the one below, or, for the memory itself,
    a multiple of the last cache: each thread has its own.  What a virtual machine says of its last cache may be the whole
@@ -54,11 +54,13 @@ static double read_once(const bench_loop *loop, void *const *buffer, size_t n, s
 }
 
 static double fma_best(const bench_loop *loop, int threads) {
-  enum { ROUNDS = 200000, TIMES = 60 };          /* about 1 ms, so that some of them are undisturbed */
-  double best = 0;
+  enum { TRIAL = 2000, TIMES = 60 };
+  const double once = 1e-3;     /* s: so short that some of them are undisturbed */
+  double rate = fma_once(loop, TRIAL, threads), best = 0;
+  double rounds = fmin(fmax(TRIAL, rate * once / (loop->fma(1) * threads)), 1e9);
   for (int i = 0; i < TIMES; i++)
-    best = fmax(best, fma_once(loop, ROUNDS, threads));
-  return best > 0 ? best * 1e-9 : NAN;
+    best = fmax(best, fma_once(loop, (size_t)rounds, threads));
+  return best * 1e-9;
 }
 
 static double read_best(const bench_loop *loop, void *const *buffer, size_t n, int threads) {
@@ -105,27 +107,30 @@ static int measure_reads(bench_limits *l, const bench_loop *loop, int threads) {
 }
 
 int bench_limits_measure(bench_limits *l, int threads) {
-  const bench_loop *loop, *best = NULL;
+  const bench_loop *const *loops, *best = NULL;
   sizes(l->bytes);
-  for (size_t i = 0; i < MOST_ISAS && (loop = bench_loop_at(i)); i++) {
+  for (size_t i = 0; i < MOST_ISAS && (loops = bench_loops_at(i)); i++) {
     progress("bench", i, MOST_ISAS, "the machine's limits");
-    l->isa[i] = loop->isa;
-    l->gflops[i] = fmax(l->gflops[i], fma_best(loop, threads));
-    if (isfinite(l->gflops[i]) && !(l->gflops[i] > 0))
-      l->gflops[i] = NAN;
-    best = loop;
+    l->isa[i] = loops[BENCH_F32]->isa;
+    for (int number = 0; number < BENCH_NUMBERS; number++)
+      l->gflops[i][number] = fmax(l->gflops[i][number], fma_best(loops[number], threads));
+    best = loops[BENCH_F32];
   }
   return measure_reads(l, best, threads);
 }
 
-double bench_peak(const bench_limits *l, const char *isa) {
+double bench_peak(const bench_limits *l, const char *isa, int number) {
   double best = NAN;
   for (size_t i = 0; i < MOST_ISAS && l->isa[i]; i++) {
+    best = l->gflops[i][number];
     if (isa && !strcmp(l->isa[i], isa))
-      return l->gflops[i];
-    best = l->gflops[i];
+      break;
   }
   return best;
+}
+
+int bench_number(const bench_case *c) {
+  return c->format == SEGATTN_F64 ? BENCH_F64 : BENCH_F32;
 }
 
 int bench_level(const bench_limits *l, const bench_case *c) {

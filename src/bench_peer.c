@@ -4,11 +4,12 @@
    Each one, segattn included, is a program that talks in lines over its standard input and output.  It begins with
        hello TAB version TAB isa       or      missing TAB reason
    and answers each of
-       case WORK FORMAT LAYOUT CAUSAL Q_HEADS KV_HEADS DIM QUERIES KEYS SEGMENTS FOLDER    ready, or no TAB reason
+       case WORK FORMAT LAYOUT CAUSAL Q_HEADS KV_HEADS DIM QUERIES KEYS SEGMENTS FOLDER    ready [TAB seconds], or no TAB reason
        run N                           times TAB seconds of each of N calls
-       out                             ready; FOLDER/out is written, f32 [q_heads][queries][dim]
+       out                             ready; FOLDER/out is written, f32 (f64) [q_heads][queries][dim]
        free                            ready
-   and ends at the end of its input.  Calls are timed by the child, around the call alone.  Pipes are all that is shared, so a
+   and ends at the end of its input.  The seconds of `ready` are those of a first call, which warms up and shows whether the
+   contestant can do the case.  Calls are timed by the child, around the call alone.  Pipes are all that is shared, so a
    contestant that dies takes nobody with it, and threads or settings of one do not reach another.  */
 
 #include "bench.h"
@@ -44,17 +45,18 @@ struct bench_child {
 };
 
 const bench_peer *bench_peer_at(size_t i) {
-  static const bench_peer peers[] = {
-    { "segattn", NULL, "segattn", "" },
-    { "torch-flash", "bench_torch.py", "flash", "pip install torch numpy" },
-    { "torch-math", "bench_torch.py", "math", "pip install torch numpy" },
-    { "ort-mha", "bench_ort.py", "mha", "pip install onnxruntime onnx numpy" },
-    { "ort-gqa", "bench_ort.py", "gqa", "pip install onnxruntime onnx numpy" },
-    { "ort-attention", "bench_ort.py", "attention", "pip install onnxruntime onnx numpy" },
-    { "ggml", "bench_ggml.py", "flash_attn_ext", "pip install libggml-python numpy h5py" },
-    { "blas", NULL, "blas", "apt-get install libopenblas0-pthread" },
+  static const bench_peer peers[PEERS] = {
+    { "segattn", NULL, "segattn", "", false },
+    { "segattn-1thread", NULL, "segattn", "", true },
+    { "torch-flash", "bench_torch.py", "flash", "pip install torch numpy", false },
+    { "torch-math", "bench_torch.py", "math", "pip install torch numpy", false },
+    { "ort-mha", "bench_ort.py", "mha", "pip install onnxruntime onnx numpy", false },
+    { "ort-gqa", "bench_ort.py", "gqa", "pip install onnxruntime onnx numpy", false },
+    { "ort-attention", "bench_ort.py", "attention", "pip install onnxruntime onnx numpy", false },
+    { "ggml", "bench_ggml.py", "flash_attn_ext", "pip install libggml-python numpy h5py", false },
+    { "blas", NULL, "blas", "apt-get install libopenblas0-pthread", false },
   };
-  return i < sizeof peers / sizeof *peers ? &peers[i] : NULL;
+  return i < PEERS ? &peers[i] : NULL;
 }
 
 /* ---- the environment ---- */
@@ -82,10 +84,12 @@ char *bench_withheld(void) {
   return text;
 }
 
+/* Threads of OpenMP wait for the next call awake, but no longer than pause_after (bench_run.c) waits for them: without a bound an
+   active policy would take the CPUs from all others for good.  */
 char *bench_given(int threads) {
   char *text = NULL;
-  if (asprintf(&text, "OMP_NUM_THREADS=%d OMP_DYNAMIC=false OMP_PROC_BIND=true OPENBLAS_NUM_THREADS=%d MKL_NUM_THREADS=%d",
-               threads, threads, threads) < 0) {
+  if (asprintf(&text, "OMP_NUM_THREADS=%d OMP_DYNAMIC=false OMP_PROC_BIND=true OMP_WAIT_POLICY=active GOMP_SPINCOUNT=300000 "
+               "KMP_BLOCKTIME=20 OPENBLAS_NUM_THREADS=%d MKL_NUM_THREADS=%d", threads, threads, threads) < 0) {
     fail(FILES, "out of memory");
     return NULL;
   }
@@ -269,7 +273,7 @@ const char *bench_child_isa(const bench_child *c) {
 
 /* ---- one case ---- */
 
-const char *bench_child_case(bench_child *child, const bench_case *c, const char *folder) {
+const char *bench_child_case(bench_child *child, const bench_case *c, const char *folder, double *first) {
   char question[4096];
   int n = snprintf(question, sizeof question, "case %s %s %s %d %zu %zu %zu %zu %zu %zu %s\n", bench_work_name[c->work],
                    segattn_format_name(c->format), c->token_major ? "token" : "head", c->causal, c->q_heads, c->kv_heads, c->dim,
@@ -278,7 +282,9 @@ const char *bench_child_case(bench_child *child, const bench_case *c, const char
   if (!line)
     return child->reason;
   const char *word = strsep(&line, "\t");
-  return !strcmp(word, "ready") ? NULL : line ? line : word;
+  bool ready = !strcmp(word, "ready");
+  *first = ready && line ? strtod(line, NULL) : 0;
+  return ready ? NULL : line ? line : word;
 }
 
 bool bench_child_run(bench_child *child, size_t n, double *times) {

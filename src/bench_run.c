@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Timing one contest: contestants by turns, round after round, until no minimum falls any more.
+/* Timing contestants by turns, round after round, until no minimum falls any more.
 
    A turn is a burst of calls of about 20 ms, so that what a contestant needs is in its caches, and what disturbs the machine
    for a moment meets all alike.  A contestant is done when its minimum has not fallen by 1 % in 4 rounds, or when its limit of
-   time is spent.  Noise only adds time: the minimum is the figure that two runs agree on; the median says what is usual.  */
+   time is spent; one whose first call took longer than that is not asked for another.  Noise only adds time: the minimum is the
+   figure that two runs agree on; the median says what is usual.  */
 
 #include "bench.h"
 
@@ -31,16 +32,14 @@ static void failed(bench_row *r, const char *reason) {
   r->reason = strdup(reason ? reason : "it failed");
 }
 
-static void turn(bench_row *r, bench_child *child, double limit) {
-  double times[MOST_CALLS], shortest = INFINITY, wanted = fmin(burst, limit) / r->minimum;
-  size_t n = r->n == 0 ? 1 : wanted < 1 ? 1 : wanted > MOST_CALLS ? MOST_CALLS : (size_t)wanted;
-  double *more = realloc(r->times, (r->n + n) * sizeof *more);
-  if (more)
-    r->times = more;
-  if (!more || !bench_child_run(child, n, times)) {
-    failed(r, more ? bench_child_missing(child) : "out of memory");
+/* n more times of calls.  */
+static void add_times(bench_row *r, const double *times, size_t n) {
+  double shortest = INFINITY, *more = realloc(r->times, (r->n + n) * sizeof *more);
+  if (!more) {
+    failed(r, "out of memory");
     return;
   }
+  r->times = more;
   for (size_t i = 0; i < n; i++) {
     r->times[r->n++] = times[i];
     r->spent += times[i];
@@ -50,6 +49,15 @@ static void turn(bench_row *r, bench_child *child, double limit) {
   if (shortest < (1 - fall) * r->minimum)
     r->improved = r->rounds;
   r->minimum = fmin(r->minimum, shortest);
+}
+
+static void turn(bench_row *r, bench_child *child, double limit) {
+  double times[MOST_CALLS], wanted = fmin(burst, limit) / r->minimum;
+  size_t n = r->n == 0 ? 1 : wanted < 1 ? 1 : wanted > MOST_CALLS ? MOST_CALLS : (size_t)wanted;
+  if (bench_child_run(child, n, times))
+    add_times(r, times, n);
+  else
+    failed(r, bench_child_missing(child));
 }
 
 static int compare(const void *a, const void *b) {
@@ -64,16 +72,26 @@ static void summarise(bench_row *r) {
   r->median = (r->times[(r->n - 1) / 2] + r->times[r->n / 2]) / 2;
 }
 
-void bench_contest(bench_row *rows, bench_child *const *children, size_t n, const bench_options *o) {
+/* A contestant may have been in another heat of its case: its times count, its rounds begin anew.  */
+static void begin(bench_row *r, double limit) {
+  r->rounds = r->improved = 0;
+  r->spent = 0;
+  if (!r->reason && r->n == 0 && r->first > limit)
+    add_times(r, &r->first, 1);
+}
+
+void bench_heat(bench_row *const *rows, bench_child *const *children, size_t n, const bench_options *o) {
+  for (size_t i = 0; i < n; i++)
+    begin(rows[i], o->limit);
   for (bool going = true; going && !bench_stopped();) {
     going = false;
     for (size_t i = 0; i < n; i++)
-      if (!bench_stopped() && !done(&rows[i], o->limit)) {
-        turn(&rows[i], children[i], o->limit);
+      if (!bench_stopped() && !done(rows[i], o->limit)) {
+        turn(rows[i], children[i], o->limit);
         pause_after(o->threads);
         going = true;
       }
   }
   for (size_t i = 0; i < n; i++)
-    summarise(&rows[i]);
+    summarise(rows[i]);
 }

@@ -54,7 +54,7 @@ static void views(mine *m, const bench_job *job) {
   m->queries.start = (int64_t)(c->keys - c->queries);
   m->k = segattn_tensor_axes(axes, job->k, c->format, 1, c->kv_heads, c->keys, c->dim);
   m->v = segattn_tensor_axes(axes, job->v, c->format, 1, c->kv_heads, c->keys, c->dim);
-  m->out = segattn_tensor_of(job->out, SEGATTN_F32, 1, c->q_heads, c->queries, c->dim);
+  m->out = segattn_tensor_of(job->out, c->format == SEGATTN_F64 ? SEGATTN_F64 : SEGATTN_F32, 1, c->q_heads, c->queries, c->dim);
   for (size_t i = 0; i < c->segments; i++) {
     size_t from = i * c->keys / c->segments;
     m->segments[i] = segment(m, from, (i + 1) * c->keys / c->segments - from);
@@ -77,7 +77,7 @@ static segattn_status plan(mine *m, const bench_job *job, segattn_error *error) 
   p.kv_heads = c->kv_heads;
   p.dim_k = p.dim_v = c->dim;
   p.causal = c->causal;
-  segattn_options o = { .arithmetic = "f32", .threads = job->threads, .keys = c->keys };
+  segattn_options o = { .arithmetic = c->format == SEGATTN_F64 ? "f64" : "f32", .threads = job->threads, .keys = c->keys };
   return segattn_plan_alloc(&m->plan, &p, &o, error);
 }
 

@@ -28,6 +28,10 @@ static bool parse_case(bench_case *c, char *folder, size_t size, const char *lin
   return c->work < BENCH_WORKS && !segattn_format_find(&c->format, format, NULL) && c->kv_heads && c->segments;
 }
 
+static size_t out_size(const bench_case *c) {
+  return c->format == SEGATTN_F64 ? sizeof(double) : sizeof(float);
+}
+
 static void job_free(bench_job *job, const bench_contestant *who) {
   if (job->mine)
     who->release(job);
@@ -48,7 +52,7 @@ static bool job_prepare(bench_job *job, const bench_contestant *who, const char 
   job->q = bench_tensor(folder, "q", segattn_format_bytes(c->format, c->q_heads * c->queries * c->dim));
   job->k = bench_tensor(folder, "k", segattn_format_bytes(c->format, c->kv_heads * c->keys * c->dim));
   job->v = bench_tensor(folder, "v", segattn_format_bytes(c->format, c->kv_heads * c->keys * c->dim));
-  job->out = calloc(c->q_heads * c->queries * c->dim, sizeof *job->out);
+  job->out = calloc(c->q_heads * c->queries * c->dim, out_size(c));
   if (!job->q || !job->k || !job->v || !job->out) {
     snprintf(job->reason, sizeof job->reason, "out of memory");
     return false;
@@ -60,7 +64,7 @@ static bool job_write(bench_job *job, const bench_contestant *who, const char *f
   char *path = path_join(folder, "out");
   if (who->output)
     who->output(job);
-  bool written = path && !file_write(path, job->out, job->c.q_heads * job->c.queries * job->c.dim * sizeof *job->out);
+  bool written = path && !file_write(path, job->out, job->c.q_heads * job->c.queries * job->c.dim * out_size(&job->c));
   free(path);
   return written;
 }
@@ -69,8 +73,10 @@ static void answer(bench_job *job, const bench_contestant *who, const char *line
   static char folder[4096];
   size_t n = 0;
   if (!strncmp(line, "case ", 5)) {
-    bool ready = job_prepare(job, who, line, folder, sizeof folder);
-    printf(ready ? "ready\n" : "no\t%s\n", job->reason);
+    if (job_prepare(job, who, line, folder, sizeof folder))
+      printf("ready\t%.9e\n", who->run(job));
+    else
+      printf("no\t%s\n", job->reason);
   } else if (!job->mine) {
     puts(strncmp(line, "free", 4) ? "no\tthere is no case" : "ready");
   } else if (sscanf(line, "run %zu", &n) == 1) {

@@ -13,7 +13,7 @@ const char *const bench_work_name[BENCH_WORKS] = { "attend", "absorb", "merge", 
 
 enum { HEAD = 1, TOKEN = 2 };           /* layouts of K and V */
 enum { FULL = 1, CAUSAL = 2 };
-enum { F32 = 1 << SEGATTN_F32, F16 = 1 << SEGATTN_F16, BF16 = 1 << SEGATTN_BF16 };
+enum { F64 = 1 << SEGATTN_F64, F32 = 1 << SEGATTN_F32, F16 = 1 << SEGATTN_F16, BF16 = 1 << SEGATTN_BF16 };
 enum { MOST = 4 };
 
 /* A list ends with 0.  queries 0: as many as keys.  cut: the entries of `segments` are cases of one contest.  */
@@ -26,9 +26,11 @@ static const struct suite {
   size_t dim[MOST], queries, keys[MOST], segments[MOST];
 } suites[] = {
   { "prefill", BENCH_ATTEND, false, true, false, false, F32 | BF16, HEAD, FULL | CAUSAL, {{8, 8}}, {64, 128}, 0, {512, 2048}, {1} },
-  { "prefill", BENCH_ATTEND, true, true, false, false, F32, HEAD, FULL | CAUSAL, {{4, 4}}, {32}, 0, {160}, {1} },
+  { "prefill", BENCH_ATTEND, false, true, false, false, F16 | F64, HEAD, FULL, {{8, 8}}, {64, 128}, 0, {2048}, {1} },
+  { "prefill", BENCH_ATTEND, true, true, false, false, F32 | F64, HEAD, FULL | CAUSAL, {{4, 4}}, {32}, 0, {160}, {1} },
   { "decode", BENCH_ATTEND, false, true, false, false, F32 | F16 | BF16, HEAD | TOKEN, FULL, {{32, 8}, {32, 32}}, {128}, 1,
     {4096, 32768, 131072}, {1} },
+  { "decode", BENCH_ATTEND, false, true, false, false, F64, HEAD, FULL, {{32, 8}}, {128}, 1, {4096, 32768}, {1} },
   { "decode", BENCH_ATTEND, true, true, false, false, F32 | F16 | BF16, HEAD | TOKEN, FULL, {{8, 2}}, {64}, 1, {300}, {1} },
   { "small", BENCH_ATTEND, false, true, false, false, F32 | F16, HEAD, FULL, {{8, 4}}, {32}, 2, {4}, {1} },
   { "small", BENCH_ATTEND, false, true, false, false, F32 | F16, HEAD, FULL, {{8, 4}}, {32}, 10, {512}, {1} },
@@ -88,11 +90,11 @@ static void contest_fill(contest *t, const struct suite *s, const bench_case *fi
 /* Contest number `i` of a row of the table: an odometer, the last digit turning fastest; false past the last.  */
 static bool contest_at(contest *t, const struct suite *s, size_t i) {
   bench_case c = { .suite = s->name, .work = s->work };
-  static const segattn_format formats[] = { SEGATTN_F32, SEGATTN_F16, SEGATTN_BF16 };
+  static const segattn_format formats[] = { SEGATTN_F32, SEGATTN_F16, SEGATTN_BF16, SEGATTN_F64 };
   for (size_t h = 0; h < MOST && s->heads[h].q; h++)
     for (size_t d = 0; d < MOST && s->dim[d]; d++)
       for (size_t n = 0; n < MOST && s->keys[n]; n++)
-        for (unsigned rest = 0; rest < 3 * 4; rest++) {
+        for (unsigned rest = 0; rest < 4 * 4; rest++) {
           c.format = formats[rest / 4];
           c.causal = rest & 2;
           c.token_major = rest & 1;
@@ -139,5 +141,6 @@ double bench_kv_bytes(const bench_case *c) {
 
 double bench_bytes(const bench_case *c) {
   size_t n = c->q_heads * c->queries * c->dim;
-  return bench_kv_bytes(c) + (double)segattn_format_bytes(c->format, n) + (double)(n * sizeof(float));
+  return bench_kv_bytes(c) + (double)segattn_format_bytes(c->format, n) +
+         (double)segattn_format_bytes(c->format == SEGATTN_F64 ? SEGATTN_F64 : SEGATTN_F32, n);
 }

@@ -14,23 +14,44 @@
 
 /* ---- the table ---- */
 
-static void heads(const bench_result *r) {
-  printf("limits of this machine, %d thread%s:", r->threads, r->threads > 1 ? "s" : "");
-  for (size_t i = 0; i < MOST_ISAS && r->limits.isa[i]; i++)
-    if (isfinite(r->limits.gflops[i]))
-      printf("  FMA %s %.1f GFLOP/s", r->limits.isa[i], r->limits.gflops[i]);
+static void print_limits(const bench_limits *l, int threads) {
+  printf("limits of this machine, %d thread%s\n  FMA, f32 / f64 GFLOP/s:", threads, threads > 1 ? "s" : "");
+  for (size_t i = 0; i < MOST_ISAS && l->isa[i]; i++)
+    printf("  %s %.1f / %.1f", l->isa[i], l->gflops[i][BENCH_F32], l->gflops[i][BENCH_F64]);
+  printf("\n  reading, GB/s (each thread, over and over):");
   for (size_t i = 0; i < READS; i++)
-    printf("  %s %.1f GB/s", bench_read_name[i], r->limits.gbytes[i]);
-  printf("\nset for all: %s\nwithheld from all: %s\n", r->given, *r->withheld ? r->withheld : "(nothing was set)");
+    printf("  %s %.1f (%zu %s)", bench_read_name[i], l->gbytes[i], l->bytes[i] >> (i == READ_L2 ? 10 : 20), i == READ_L2 ? "kB" : "MB");
+  putchar('\n');
+}
+
+/* "title: A=1 B=2 ...", cut at blanks to lines of a terminal.  */
+static void print_words(const char *title, const char *words) {
+  enum { WIDE = 118 };
+  size_t at = (size_t)printf("%s:", title);
+  for (size_t n; *words; words += n + (words[n] == ' ')) {
+    n = strcspn(words, " ");
+    if (at + 1 + n > WIDE)
+      at = (size_t)printf("\n ") - 1;
+    at += (size_t)printf(" %.*s", (int)n, words);
+  }
+  putchar('\n');
+}
+
+static void heads(const bench_result *r) {
+  print_limits(&r->limits, r->threads);
+  if (r->threads > 1)
+    print_limits(&r->one, 1);
+  print_words("set for all", r->given);
+  print_words("withheld from all", *r->withheld ? r->withheld : "(nothing was set)");
   for (size_t i = 0; i < r->n_rows; i++) {
     bool said = false;
     for (size_t j = 0; j < i && !said; j++)
       said = !strcmp(r->rows[j].peer, r->rows[i].peer);
     if (!said)
-      printf("%s%-14s%s %s  [%s]\n", colour_out(BOLD), r->rows[i].peer, colour_out(PLAIN), r->rows[i].version, r->rows[i].isa);
+      printf("%s%-15s%s %s  [%s]\n", colour_out(BOLD), r->rows[i].peer, colour_out(PLAIN), r->rows[i].version, r->rows[i].isa);
   }
   for (size_t i = 0; i < r->n_missing; i++)
-    printf("%s%-14s missing%s: %s (%s)\n", colour_out(YELLOW), r->missing[i].peer, colour_out(PLAIN), r->missing[i].reason,
+    printf("%s%-15s missing%s: %s (%s)\n", colour_out(YELLOW), r->missing[i].peer, colour_out(PLAIN), r->missing[i].reason,
            r->missing[i].install);
 }
 
@@ -54,15 +75,15 @@ static void print_contest(const bench_row *row) {
   printf("\n%s%s%s  %s, heads %zu/%zu, dim %zu, %zu quer%s x %zu keys%s%s\n", colour_out(BOLD), c->label, colour_out(PLAIN),
          segattn_format_name(c->format), c->q_heads, c->kv_heads, c->dim, c->queries, c->queries == 1 ? "y" : "ies", c->keys,
          c->causal ? ", causal" : "", c->token_major ? ", token-major" : "");
-  printf("%s%-20s %11s %11s %8s %7s %6s %6s %8s %9s%s\n", colour_out(DIM), "", "minimum", "median", "GFLOP/s", "KV GB/s", "FMA %",
-         "read %", "time x", "rel. rms", colour_out(PLAIN));
+  printf("%s%-20s %11s %11s %8s %7s %6s %6s %6s %-7s %7s %8s%s\n", colour_out(DIM), "", "minimum", "median", "GFLOP/s",
+         "KV GB/s", "FMA %", "read %", "mem. %", " limit", "time x", "rel. rms", colour_out(PLAIN));
 }
 
 static void print_row(const bench_row *row, const bench_row *first) {
   bool other = row->c != first->c;      /* several cases by segattn */
   printf("%-20s", other ? strchr(row->c->label, '-') + 1 : row->peer);
   if (row->reason) {
-    printf("  %s%.100s%s\n", colour_out(DIM), row->reason, colour_out(PLAIN));
+    printf("  %s%.96s%s\n", colour_out(DIM), row->reason, colour_out(PLAIN));
     return;
   }
   print_time(row->minimum);
@@ -71,9 +92,11 @@ static void print_row(const bench_row *row, const bench_row *first) {
   print_number(" %*.2f", row->kv_gbytes, 7);
   print_number(" %*.1f", 100 * row->share_fma, 6);
   print_number(" %*.1f", 100 * row->share_read, 6);
-  print_number(" %*.3f", row->ratio, 8);
-  print_number(" %*.1e", row->relative_rms, 9);
-  putchar('\n');
+  print_number(" %*.1f", 100 * row->share_memory, 6);
+  printf("  %-6s", row->limit ? row->limit : "-");
+  print_number(" %*.3f", row->ratio, 7);
+  print_number(" %*.1e", row->relative_rms, 8);
+  puts(row->n == 1 ? "  1 call" : "");
 }
 
 void bench_table(const bench_result *r) {
@@ -84,8 +107,10 @@ void bench_table(const bench_result *r) {
       print_contest(first = &r->rows[i]);
     print_row(&r->rows[i], first);
   }
-  puts("\nFMA %: of the FMA peak (segattn: of the instruction set that it runs on).  read %: of the read bandwidth of the memory\n"
-       "level that K and V fit in.  time x: minimum over that of the first line.  rel. rms: error against the exact result, on 8 rows.");
+  puts("\nFMA %: of the FMA peak in the arithmetic (f64 for f64, else f32), of segattn's instruction set for segattn, else of the best.\n"
+       "read %: of the read bandwidth of the memory level that K and V fit in; mem. %: of that of the memory.  limit: the one that\n"
+       "the row is nearer to, of FMA and that level.  time x: minimum over that of the first line.  rel. rms: error against the\n"
+       "exact result, on 8 rows.  1 call: it took longer than the limit of time.");
 }
 
 /* ---- JSON ---- */
@@ -94,6 +119,43 @@ static void member_text(const char *name, const char *value) {
   json_text(stdout, name);
   putchar(':');
   json_text(stdout, value);
+}
+
+static void missing(const bench_result *r) {
+  for (size_t i = 0; i < r->n_missing; i++) {
+    fputs(i ? ",{" : "{", stdout);
+    member_text("peer", r->missing[i].peer);
+    putchar(',');
+    member_text("reason", r->missing[i].reason);
+    putchar(',');
+    member_text("install", r->missing[i].install);
+    putchar('}');
+  }
+}
+
+static void limits(const char *name, const bench_limits *l) {
+  static const char *const fma[BENCH_NUMBERS] = { "fma_gflops", "fma_gflops_f64" };
+  json_text(stdout, name);
+  fputs(":{", stdout);
+  for (int number = 0; number < BENCH_NUMBERS; number++) {
+    json_text(stdout, fma[number]);
+    for (size_t i = 0; i < MOST_ISAS && l->isa[i]; i++) {
+      fputs(i ? "," : ":{", stdout);
+      json_member(stdout, l->isa[i], l->gflops[i][number]);
+    }
+    fputs("},", stdout);
+  }
+  fputs("\"read_gbytes_per_s\":{", stdout);
+  for (size_t i = 0; i < READS; i++) {
+    fputs(i ? "," : "", stdout);
+    json_member(stdout, bench_read_name[i], l->gbytes[i]);
+  }
+  fputs("},\"read_bytes\":{", stdout);
+  for (size_t i = 0; i < READS; i++) {
+    fputs(i ? "," : "", stdout);
+    json_member(stdout, bench_read_name[i], (double)l->bytes[i]);
+  }
+  fputs("}}", stdout);
 }
 
 static void machine(const bench_result *r) {
@@ -109,26 +171,16 @@ static void machine(const bench_result *r) {
   member_text("environment_set", r->given);
   putchar(',');
   member_text("environment_withheld", r->withheld);
-  fputs(",\"fma_gflops\":{", stdout);
-  for (size_t i = 0; i < MOST_ISAS && r->limits.isa[i]; i++) {
-    fputs(i ? "," : "", stdout);
-    json_member(stdout, r->limits.isa[i], r->limits.gflops[i]);
-  }
-  fputs("},\"read_gbytes_per_s\":{", stdout);
-  for (size_t i = 0; i < READS; i++) {
-    fputs(i ? "," : "", stdout);
-    json_member(stdout, bench_read_name[i], r->limits.gbytes[i]);
-  }
-  fputs("}},\"missing\":[", stdout);
-  for (size_t i = 0; i < r->n_missing; i++) {
-    fputs(i ? ",{" : "{", stdout);
-    member_text("peer", r->missing[i].peer);
+  putchar(',');
+  limits("limits", &r->limits);
+  if (r->threads > 1) {
     putchar(',');
-    member_text("reason", r->missing[i].reason);
-    putchar(',');
-    member_text("install", r->missing[i].install);
-    putchar('}');
+    limits("limits_1thread", &r->one);
   }
+  fputs("},", stdout);
+  json_member(stdout, "limit_seconds", r->seconds);
+  fputs(",\"missing\":[", stdout);
+  missing(r);
 }
 
 static void row_case(const bench_row *row) {
@@ -162,19 +214,22 @@ void bench_json(const bench_result *r) {
       fputs(first ? "\n{" : ",\n{", stdout);
       first = false;
       row_case(row);
-      printf(",\"threads\":%d,", r->threads);
+      printf(",\"threads\":%d,", row->threads);
       if (row->reason)
         member_text("reason", row->reason);
       else {
         const struct { const char *name; double x; } numbers[] = {
           { "seconds_min", row->minimum }, { "seconds_median", row->median }, { "calls", (double)row->n }, { "gflops", row->gflops },
           { "kv_gbytes_per_s", row->kv_gbytes }, { "share_fma", row->share_fma }, { "share_read", row->share_read },
-          { "time_ratio", row->ratio }, { "relative_rms", row->relative_rms }
+          { "share_memory", row->share_memory },
+          { "share_limit", fmax(row->share_fma, row->share_read) }, { "time_ratio", row->ratio }, { "relative_rms", row->relative_rms }
         };
         for (size_t j = 0; j < sizeof numbers / sizeof *numbers; j++) {
           fputs(j ? "," : "", stdout);
           json_member(stdout, numbers[j].name, numbers[j].x);
         }
+        putchar(',');
+        member_text("limit", row->limit);
         putchar(',');
         member_text("read_from", bench_read_name[bench_level(&r->limits, row->c)]);
       }

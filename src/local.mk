@@ -27,11 +27,34 @@ endif
 dist-hook: git-state.h
 	$(SED) 's/.*"\(.*\)"/\1/' git-state.h >'$(distdir)/.git-state'
 
+# What the bench measures the machine with, once per instruction set as the kernels are.
+if PROGRAM
+loop_sources = src/bench_loop_f32.c src/bench_loop_f64.c src/bench.h src/bench_loop.h
+
+noinst_LTLIBRARIES += libloop_portable.la
+libloop_portable_la_SOURCES = $(loop_sources)
+libloop_portable_la_CFLAGS = $(AM_CFLAGS) -DSGA_ISA=portable
+loops = libloop_portable.la
+if AVX2
+noinst_LTLIBRARIES += libloop_avx2.la
+libloop_avx2_la_SOURCES = $(loop_sources)
+libloop_avx2_la_CFLAGS = $(AM_CFLAGS) -DSGA_ISA=avx2 $(AVX2_CFLAGS)
+loops += libloop_avx2.la
+endif
+if AVX512
+noinst_LTLIBRARIES += libloop_avx512.la
+libloop_avx512_la_SOURCES = $(loop_sources)
+libloop_avx512_la_CFLAGS = $(AM_CFLAGS) -DSGA_ISA=avx512 $(AVX512_CFLAGS)
+loops += libloop_avx512.la
+endif
+endif
+
 libprogram_la_CPPFLAGS = $(program_cppflags)
-libprogram_la_LIBADD = libabout.la $(GSL_LIBS) $(HDF5_LIBS) $(YAML_LIBS) $(LIBMD_LIBS) $(DL_LIBS)
+libprogram_la_LIBADD = $(loops) libabout.la $(GSL_LIBS) $(HDF5_LIBS) $(YAML_LIBS) $(LIBMD_LIBS) $(DL_LIBS)
 libprogram_la_SOURCES = \
-  src/argument.c src/array.c src/attend.c src/bench.c src/bench_blas.c src/bench_figure.c src/bench_inputs.c src/bench_limits.c \
-  src/bench_peak.c src/bench_peer.c src/bench_run.c src/bench_segattn.c src/bench_serve.c src/bench_suites.c src/bench_table.c \
+  src/argument.c src/array.c src/attend.c src/bench.c src/bench_blas.c src/bench_figure.c src/bench_inputs.c \
+  src/bench_limits.c src/bench_meeting.c src/bench_peak.c src/bench_peer.c src/bench_run.c src/bench_segattn.c \
+  src/bench_serve.c src/bench_suites.c src/bench_table.c \
   src/call.c src/case.c src/cases.c src/config.c src/config_input.c src/config_problem.c \
   src/config_storage.c src/doubledouble.c src/experiment_commands.c src/families.c src/file.c src/hash.c src/inputs.c \
   src/json.c src/judge.c src/measure.c src/message.c src/npy.c src/oracle.c src/oracle_row.c src/place.c src/provider.c \

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "message.h"
@@ -49,6 +50,13 @@ static int finish(int status) {
   return status;
 }
 
+/* After a call OpenMP's threads shall sleep, not spin until the next one.  The runtime reads its wait policy as it is loaded, so the
+   program starts anew with it, unless one is set; where that fails it goes on as it is.  The bench says what its children do.  */
+static void wait_passively(char **argv) {
+  if (!getenv("OMP_WAIT_POLICY") && strcmp(argv[1], "bench") && !setenv("OMP_WAIT_POLICY", "passive", 1))
+    execv("/proc/self/exe", argv);
+}
+
 int main(int argc, char **argv) {
   if (argc < 2) {
     help(stderr);
@@ -61,6 +69,7 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < COMMANDS; i++)
     if (!strcmp(argv[1], commands[i].name)) {
       char name[32];
+      wait_passively(argv);
       snprintf(name, sizeof name, "segattn %s", commands[i].name);
       argv[1] = name;
       return finish(commands[i].run(argc - 1, argv + 1));

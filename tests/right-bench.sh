@@ -25,10 +25,11 @@ if [ -n "$python" ]; then
 else
   skip "no Python to read JSON with"
 fi
-for name in machine fma_gflops read_gbytes_per_s missing rows skipped; do
+for name in machine limits fma_gflops fma_gflops_f64 read_gbytes_per_s limit_seconds missing rows skipped; do
   contains rows.json "\"$name\":" "JSON has $name"
 done
-for name in suite format threads seconds_min seconds_median gflops kv_gbytes_per_s relative_rms share_fma share_read time_ratio isa version; do
+for name in suite format threads seconds_min seconds_median gflops kv_gbytes_per_s relative_rms share_fma share_read share_memory share_limit limit calls \
+  time_ratio isa version; do
   ok "each row has $name" test "$(field "$name" segattn | wc -l)" -eq "$(grep -c '"peer":"segattn"' rows.json)"
 done
 for suite in prefill-d32-160 prefill-d32-160-causal decode-300 small-2x4 segments-1x512-cut1 segments-1x512-cut8 state-absorb-256 \
@@ -40,12 +41,60 @@ ok "every segattn row is right to 1e-5" \
   sh -c 'awk "!(\$1 >= 0 && \$1 < 1e-5) { bad = 1 } END { exit bad || NR == 0 }"' <<END
 $(field relative_rms segattn)
 END
+field_of_format() { grep -F "\"format\":\"$1\"" rows.json | sed -n 's/.*"relative_rms":\([^,}]*\).*/\1/p'; }
+# f64 arithmetic: the same few hundred roundings of 1.1e-16; a result that passed through f32 would be at 3e-8
+ok "every row in f64 is right to 1e-14" awk '!($1 >= 0 && $1 < 1e-14) { bad = 1 } END { exit bad || NR == 0 }' <<END
+$(field_of_format f64)
+END
+# number NAME: a member of a line, or NaN
+limits_agree='
+  function number(name,  at) {
+    if (!match($0, "\"" name "\":[-+0-9.e]+")) return "nan"
+    return substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 3) + 0
+  }
+  /"work":"attend"/ && /"seconds_min":/ {
+    n++
+    most = number("share_fma") > number("share_read") ? number("share_fma") : number("share_read")
+    said = $0 ~ /"limit":"FMA"/ ? number("share_fma") : number("share_read")
+    if (number("share_limit") != most || said != most) exit 1
+  }
+  END { exit n == 0 }'
+ok "the limit that a row names is the one that it is nearer to" awk "$limits_agree" rows.json
 ok "every time is above 0, and no median below its minimum" awk -F, '
   /"seconds_min":/ { match($0, /"seconds_min":[^,]*/); a = substr($0, RSTART + 14, RLENGTH - 14) + 0
                      match($0, /"seconds_median":[^,]*/); b = substr($0, RSTART + 17, RLENGTH - 17) + 0
                      if (!(a > 0 && b >= a)) exit 1 }' rows.json
 contains rows.json "OPENBLAS_CORETYPE=Prescott" "a variable that would cripple a peer is named as withheld"
 ok "the scratch folder is gone" test -z "$(ls -A "$TMPDIR")"
+
+# ---- another instruction set, one call, more threads ----
+
+run_capture "$SEGATTN" bench --quick --suite decode --peers none --isa portable --json
+is_status 0 "an instruction set that is chosen"
+cp "$stdout" rows.json
+ok "all rows have it" test "$(field isa segattn | sort -u)" = portable
+peak=$(sed -n 's/.*"fma_gflops":{"portable":\([^,}]*\).*/\1/p' rows.json)
+ok "and their share is that of its peak, $peak GFLOP/s" awk -v peak="$peak" '
+  /"format":"f32"/ { match($0, /"gflops":[^,]*/); g = substr($0, RSTART + 9, RLENGTH - 9)
+                     match($0, /"share_fma":[^,]*/); s = substr($0, RSTART + 12, RLENGTH - 12)
+                     n++; if (!(g / peak / s < 1 + 1e-9 && g / peak / s > 1 - 1e-9)) exit 1 }
+  END { exit n == 0 }' rows.json
+
+run_capture "$SEGATTN" bench --quick --suite prefill --limit 1e-9 --json
+is_status 0 "a limit that every first call exceeds"
+cp "$stdout" rows.json
+ok "and so each contestant makes one call" awk '/"seconds_min":/ && !/"calls":1,/ { exit 1 }' rows.json
+
+if [ "$(getconf _NPROCESSORS_ONLN)" -gt 1 ]; then
+  run_capture "$SEGATTN" bench --quick --suite small --peers none --threads 2 --json
+  is_status 0 "two threads"
+  cp "$stdout" rows.json
+  ok "segattn has two" test "$(field threads segattn)" = 2
+  ok "and one beside them" test "$(field threads segattn-1thread)" = 1
+  contains rows.json '"limits_1thread":' "and the limits of both are there"
+else
+  skip "one CPU only"
+fi
 
 # ---- peers ----
 
@@ -101,6 +150,8 @@ refused() {                     # TEXT MESSAGE ARGUMENT...
 }
 refused "an unknown suite" "--suite: unknown suite 'prefil'" --suite prefil
 refused "an unknown peer" "--peers: unknown peer 'tensorflow'" --peers torch,tensorflow
+refused "an unknown instruction set" "--isa: 'sse2' is none that this machine" --isa sse2
+refused "a figure of nothing" "there is nothing to draw" --suite state --output figures
 refused "no threads" "--threads: '0'" --threads 0
 refused "threads that are no number" "--threads: '2x'" --threads 2x
 refused "more threads than CPUs" "--threads 4096: expected at most" --threads 4096

@@ -323,4 +323,16 @@ refused 2 "run: --provider-timeout=soon" "'soon'"
 run_capture "$SEGATTN" attend --threads=65536 --q=q.npy --k=k.npy --v=v.npy -o o.npy
 refused 2 "attend: --threads=65536" "'65536'"
 
+# ---- threads do not spin when there is nothing to do (seen where OpenMP is gcc's) ----
+
+# spins COMMAND...: how often a thread of the last program that it started looks for work before it sleeps
+spins() {
+  OMP_DISPLAY_ENV=verbose "$@" 2>&1 | sed -n "s/.*GOMP_SPINCOUNT = '\([0-9]*\)'.*/\1/p" | tail -n 1
+}
+if [ -n "$(spins "$SEGATTN" info)" ]; then
+  ok "the program asks OpenMP for a passive wait policy" test "$(unset OMP_WAIT_POLICY; spins "$SEGATTN" info)" = 0
+  ok "and leaves alone one that is set" test "$(OMP_WAIT_POLICY=active; export OMP_WAIT_POLICY; spins "$SEGATTN" info)" -gt 0
+else
+  skip "OpenMP is not gcc's"
+fi
 done_testing

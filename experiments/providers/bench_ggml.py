@@ -27,6 +27,8 @@ def start(_, threads):
     types = {"f32": 0, "f16": 1, "bf16": 30}
 
     def prepare(case):
+        if case.format not in types:
+            raise common.Unable(f"flash_attn_ext has no {case.format}")
         held = case.bytes() * 2 + 4 * case.q.size * 2 + 2 * case.queries * (case.keys + 64) * case.causal
         memory = np.empty(held + GRAPH, np.uint8)       # numpy asks for huge pages
         context = ggml.init(InitParams(memory.nbytes, memory.ctypes.data, False))

@@ -15,7 +15,7 @@ import bench_common as common
 def model(onnx, op, domain, version, inputs, outputs, attributes):
     """Bytes of a model of one node; inputs and outputs are (name, numpy array or None for an absent input)."""
     from onnx import TensorProto, helper
-    kinds = {"float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "int32": TensorProto.INT32}
+    kinds = {"float64": TensorProto.DOUBLE, "float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "int32": TensorProto.INT32}
 
     def info(name, x):
         return helper.make_tensor_value_info(name, kinds[str(x.dtype)], x.shape)
@@ -79,6 +79,8 @@ def start(variant, threads):
     def prepare(case):
         if case.format == "bf16":
             raise common.Unable("the CPU provider has no bf16 attention")
+        if case.format == "f64" and kind is not attention:
+            raise common.Unable("the operators of com.microsoft have no f64")
         op, domain, inputs, outputs, attributes = kind(case, np)
         options = ort.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, 4
@@ -96,7 +98,7 @@ def start(variant, threads):
         out = values[id(outputs[0][1])]
 
         def output():
-            x = out.numpy().astype(np.float32)
+            x = out.numpy()
             return x[0] if x.ndim == 4 else x.reshape(case.queries, case.q_heads, case.dim).swapaxes(0, 1)
         kept = inputs, outputs                  # the values lie in these arrays
         return lambda: (kept, session.run_with_iobinding(binding))[1], output

@@ -26,7 +26,7 @@ def start(variant, threads):
         def call():
             with sdpa_kernel(backend):
                 kept[0] = scaled_dot_product_attention(q, k, v, is_causal=case.causal, enable_gqa=gqa)
-        return call, lambda: kept[0][0].float().numpy()
+        return call, lambda: (kept[0][0] if case.format == "f64" else kept[0][0].float()).numpy()
 
     return torch.__version__, torch.backends.cpu.get_cpu_capability(), prepare
 

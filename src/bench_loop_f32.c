@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The loops of bench_loop.h in f32, compiled once per instruction set (SGA_ISA).  */
+
+#include "kernel/number_f32.h"
+#include "bench_loop.h"
