@@ -59,7 +59,8 @@ static inline bool sga_bound_has_sink(const sga_bound_row *r) {
   return r->plan->problem.sinks && r->plan->problem.sinks[r->head] > -(double)INFINITY;
 }
 
-/* t, error, own of every attended key, and of the sink at [n].  UNBOUNDED: the arithmetic may overflow; UNDEFINED: a score is NaN or +inf.  */
+/* t, error, own of every attended key, and of the sink at [n].  UNBOUNDED: the arithmetic may overflow; UNDEFINED: a score
+   is NaN or +inf.  */
 sga_verdict sga_bound_scores(sga_bound_row *r);
 
 /* Theorem 1 for out, dim_v of them, and theorem 2 for lse.  */

@@ -149,7 +149,8 @@ static double element(const sga_bound_row *r, const common *c, size_t d) {
 
 /* Theorem 2.  */
 static double lse_error(const sga_bound_row *r, const common *c) {
-  double n = (double)c->n, s = c->loss * (1 + 2 * c->kappa) + c->chain_l + 2 * c->underflow, span = least(c->span, HEADROOM) + 2;
+  double n = (double)c->n, s = c->loss * (1 + 2 * c->kappa) + c->chain_l + 2 * c->underflow;
+  double span = least(c->span, HEADROOM) + 2;
   double shift = 0.694 * c->error + 1.01 * (r->type->exp2 + c->chain_l) + 2 * c->underflow +
                  n * sga_exp2(r->type->lowest + HEADROOM + 2);
   double log_l = 0.694 * (span + 1) + sga_log(n + 1);

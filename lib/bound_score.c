@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Scores in log2 units with their errors: lemma 2 of BOUNDS, one function a step of rule 1.
 
-   Every estimate has the value in f64 and bounds of two errors: `error` of what the arithmetic computes, `own` of the value here.  */
+   Every estimate has the value in f64 and bounds of two errors: `error` of what the arithmetic computes, `own` of the
+   value here.  */
 
 #include <math.h>
 
@@ -36,7 +37,8 @@ static double dot_roundings(size_t dim) {
   return (double)((dim + 7) / 8 + (dim > 1) + (dim > 2) + (dim > 4));
 }
 
-static estimate dot_estimate(const sga_bound_row *r, const double *q, double q_size, const double *k, double k_size, double *size) {
+static estimate dot_estimate(const sga_bound_row *r, const double *q, double q_size, const double *k, double k_size,
+                             double *size) {
   const sga_bound_type *a = r->type;
   double dim = (double)r->plan->problem.dim_k, roundings = dot_roundings(r->plan->problem.dim_k);
   estimate s;
@@ -111,7 +113,8 @@ static sga_verdict infinite_score(const sga_bound_row *r, const double *q, const
   if (isnan(s) || (r->plan->problem.softcap > 0 ? false : !(s * c < 0)))
     return UNDEFINED;
   *t = -(double)INFINITY;
-  return r->plan->problem.softcap > 0 || !(finite < r->type->max / 4) || r->plan->score.scale_log2e * c <= 0 ? UNBOUNDED : BOUNDED;
+  bool bounded = !(r->plan->problem.softcap > 0) && finite < r->type->max / 4 && r->plan->score.scale_log2e * c > 0;
+  return bounded ? BOUNDED : UNBOUNDED;
 }
 
 /* t of attended key i, with errors; UNBOUNDED where a step of it may overflow.  */

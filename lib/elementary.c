@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* exp2, log and tanh with the same bits on every machine (elementary.h says why).
 
-   exp2   n = nearest integer to 16 x, r = x - n/16 exact, |r| <= 1/32;  2^x = 2^(n div 16) T (1 + r P(r)), T = 2^((n mod 16)/16)
+   exp2   n = nearest integer to 16 x, r = x - n/16 exact, |r| <= 1/32;  2^x = 2^(n div 16) T (1 + r P(r)),
+          T = 2^((n mod 16)/16)
           as a table of two doubles each (Tang 1989).
-   log    x = 2^k m, sqrt(1/2) <= m < sqrt 2, f = m - 1 exact, s = f / (2 + f), log m = 2 atanh s = f - (f^2/2 - s (f^2/2 + R(s^2)));
+   log    x = 2^k m, sqrt(1/2) <= m < sqrt 2, f = m - 1 exact, s = f / (2 + f), 
+          log m = 2 atanh s = f - (f^2/2 - s (f^2/2 + R(s^2)));
           k ln 2 in two parts, the first exact (the arrangement is fdlibm's, Ng 1986: the large terms are exact).
    tanh   |x| < 5/8: x + x (z P(z)), z = x^2;  above: 1 - 2 / (2^(2 x log2 e) + 1), whose errors the subtraction shrinks.
 
@@ -32,7 +34,8 @@ static const double exp2_p[] = {        /* (2^r - 1) / r on |r| <= 1/32, error o
   0x1.62e42fefa39fdp-1, 0x1.ebfbdff82c59dp-3, 0x1.c6b08d6e8a6c4p-5, 0x1.3b2ab6fa98d1ap-7, 0x1.5d89be39d5aefp-10,
   0x1.430a98c1b8441p-13,
 };
-static const double log_r[] = {         /* (2 atanh s / s - 2) / s^2 in s^2, |s| <= 3 - sqrt 8, relative error of the log 2^-59.5 */
+/* (2 atanh s / s - 2) / s^2 in s^2, |s| <= 3 - sqrt 8, relative error of the log 2^-59.5 */
+static const double log_r[] = {
   0x1.5555555555592p-1, 0x1.999999997fdb9p-2, 0x1.24924941f113cp-2, 0x1.c71c52096767bp-3, 0x1.74663ee6da615p-3,
   0x1.39a1bad5ap-3, 0x1.2f0562a34ecf1p-3,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What this build and this machine are.  Versions of libraries come from those that are loaded, through the files that own them.  */
+/* What this build and this machine are.  Versions of libraries come from those that are loaded, through the files that own
+   them.  */
 
 #include "about.h"
 

@@ -43,8 +43,8 @@ static error_t parse(int key, char *text, struct argp_state *state) {
 static void summary(const attend *a, const segattn_events *e) {
   const size_t *q = a->c.tensor[TENSOR_Q].shape;
   const struct { const char *name; uint64_t n; } event[] = {
-    { "rescales", e->rescales }, { "underflow", e->underflow }, { "overflow", e->overflow }, { "nan", e->nan }, { "inf", e->inf },
-    { "masked_rows", e->masked_rows }
+    { "rescales", e->rescales }, { "underflow", e->underflow }, { "overflow", e->overflow }, { "nan", e->nan },
+    { "inf", e->inf }, { "masked_rows", e->masked_rows }
   };
   if (a->json) {
     printf("{\"batch\":%zu,\"heads\":%zu,\"queries\":%zu,\"keys\":%zu,\"segments\":%zu,\"arithmetic\":", q[0], q[1], q[2],
@@ -71,8 +71,8 @@ static int write_outputs(const attend *a, const side *s) {
 
 int command_attend(int argc, char **argv) {
   static const struct argp_child children[] = { { &call_argp, 0, NULL, 0 }, { 0 } };
-  const struct argp argp = { options, parse, NULL, "Attention of the queries, keys and values of three files.  The output is the same "
-                             "for every choice of segments, threads and instruction set.", children, NULL, NULL };
+  const struct argp argp = { options, parse, NULL, "Attention of the queries, keys and values of three files.  The output is "
+                             "the same for every choice of segments, threads and instruction set.", children, NULL, NULL };
   attend a = { 0 };
   segattn_events events = { 0 };
   side s = { 0 };

@@ -11,8 +11,8 @@ typedef struct case_options {
   const char *isa;              /* NULL: the best */
 } case_options;
 
-/* Inputs, both sides, oracle, bound, the pairs that need no reference, digests.  0, USAGE or FILES.  The oracle of one case is kept for
-   the next when both see the same values.  */
+/* Inputs, both sides, oracle, bound, the pairs that need no reference, digests.  0, USAGE or FILES.  The oracle of one case
+   is kept for the next when both see the same values.  */
 int case_compute(result *r, const case_spec *c, uint64_t seed, const case_options *options);
 /* Adds the pairs of a reference that has just been added.  */
 int case_measure_reference(result *r, const reference *ref);

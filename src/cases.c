@@ -227,7 +227,8 @@ static int check_streams(const experiment *e, struct place *place) {
   for (size_t i = 1; i < n; i++) {
     const case_spec *a = &e->cases[place[i - 1].index], *b = &e->cases[place[i].index];
     if (place[i].number == place[i - 1].number && !same_inputs(a, b))
-      return fail(USAGE, "%s: inputs: cases %s (%s, %s) and %s (%s, %s) have different inputs but the same random stream %" PRIu64
+      return fail(USAGE, "%s: inputs: cases %s (%s, %s) and %s (%s, %s) have different inputs but the same random stream "
+                         "%" PRIu64
                   ", expected independent ones: choose another seed or family for one of them", e->path, a->id, a->label,
                   a->input.family, b->id, b->label, b->input.family, place[i].number);
   }

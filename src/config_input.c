@@ -58,7 +58,8 @@ static int start_family(input_choice *in, const source *s) {
   size_t n = 0;
   in->keys[n++] = (key) { "family", ANY, 0, 0, 0, false };
   for (size_t i = 0; i < PARAMETERS && f->parameter[i]; i++)
-    in->keys[n++] = (key) { f->parameter[i], NUMBER, offsetof (draft, spec.input.parameter) + i * sizeof (double), 0, 0, false };
+    in->keys[n++] = (key) { f->parameter[i], NUMBER, offsetof (draft, spec.input.parameter) + i * sizeof (double), 0, 0,
+                            false };
   char what[80];
   snprintf(what, sizeof what, "inputs, family %s", f->name);
   yaml_node_t *node_of_parameters = in->node->type == YAML_MAPPING_NODE ? in->node : NULL;

@@ -83,7 +83,8 @@ int problem_check(const draft *d, const choice *problem, const source *s, const 
   const yaml_node_t *node = choice_find(problem, s, "kv_heads");
   int status = missing(c, s, block);
   if (status == DONE && c->q_heads % c->kv_heads != 0)
-    status = node_fail(s, node ? node : block, "kv_heads: q_heads is %zu, which is no multiple of %zu; expected one", c->q_heads,
+    status = node_fail(s, node ? node : block, "kv_heads: q_heads is %zu, which is no multiple of %zu; expected one",
+                       c->q_heads,
                        c->kv_heads);
   if (status == DONE && (c->dim_k > SEGATTN_MAX_DIM || c->dim_v > SEGATTN_MAX_DIM))
     status = node_fail(s, block, "problem: dim is %zu and %zu there, expected 1 to %d", c->dim_k, c->dim_v, SEGATTN_MAX_DIM);

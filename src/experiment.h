@@ -13,7 +13,8 @@ enum { ID_SIZE = 13, NAME_SIZE = 48 };  /* with the final 0 */
 enum mask_kind {
   MASK_NONE,
   MASK_ZERO,                    /* additive zeros, [queries][keys] */
-  MASK_PADDED                   /* additive zeros (-inf beyond the keys), padded to multiples of 64 both ways, as ggml takes it */
+  MASK_PADDED                   /* additive zeros (-inf beyond the keys), padded to multiples of 64 both ways, as ggml
+                                   takes it */
 };
 
 /* Where q, k and v come from.  A family's parameters have names in families[] (inputs.c).  */

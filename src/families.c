@@ -134,7 +134,8 @@ static void draw_repeated_maximum(const draw *d) {
 /* ---- the table ---- */
 
 static const struct row { family is; void (*draw)(const draw *); } families[] = {
-  {{"first-report", "uniform in [-0.8, 0.8), [-0.6, 0.6), [-0.7, 0.7), the inputs of the first report", {0}, {0}}, draw_first_report},
+  {{"first-report", "uniform in [-0.8, 0.8), [-0.6, 0.6), [-0.7, 0.7), the inputs of the first report", {0}, {0}},
+   draw_first_report},
   {{"normal", "normal", {"mean", "sigma"}, {0, 1}}, draw_normal},
   {{"uniform", "uniform", {"low", "high"}, {-1, 1}}, draw_uniform},
   {{"outliers", "standard normal with rare normal outliers", {"sigma", "probability"}, {10, 0.001}}, draw_outliers},

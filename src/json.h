@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* JSON, written as it goes: values only, the caller writes the punctuation.  JSON has no NaN and no infinity: they are strings.  */
+/* JSON, written as it goes: values only, the caller writes the punctuation.  JSON has no NaN and no infinity: they are
+   strings.  */
 
 #ifndef JSON_H
 #define JSON_H

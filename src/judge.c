@@ -48,7 +48,8 @@ static int out_shape(const call *c) {
               "names another order", c->name[TENSOR_OUT], o[0], o[1], o[2], o[3], q[0], q[1], q[2], dim);
 }
 
-/* The values that the segments hold: where a segment rounds to another format, the exact answer is that of the rounded values.  */
+/* The values that the segments hold: where a segment rounds to another format, the exact answer is that of the rounded
+   values.  */
 static int joined(array *to, const call *c, int which) {
   const array *first = which == TENSOR_K ? &c->typed[0].k : &c->typed[0].v, *from = &c->tensor[which];
   bool mixed = false;
@@ -72,7 +73,8 @@ static int joined(array *to, const call *c, int which) {
 }
 
 /* The bound of the arithmetic that is claimed, half an ulp where the output is narrower, and the oracle's own.  */
-static double *claimed_bound(const array *bound, const array *own, const array *exact, segattn_format out, segattn_format number) {
+static double *claimed_bound(const array *bound, const array *own, const array *exact, segattn_format out,
+                             segattn_format number) {
   double *b = array_values(bound), *e = array_values(own), *x = array_values(exact);
   bool narrower = segattn_format_bytes(out, 1) < segattn_format_bytes(number, 1);
   for (size_t i = 0; b && e && x && i < array_count(bound); i++) {
@@ -106,7 +108,8 @@ static int measure(errors *e, const call *c) {
   double *x = array_values(out), *y = status ? NULL : array_values(&exact);
   if (!status)
     status = b && x && y ? errors_measure(e, "out-oracle", x, y, b, out->shape,
-                                          segattn_format_bytes(out->format, 1) < segattn_format_bytes(number, 1) ? out->format : number)
+                                          segattn_format_bytes(out->format, 1) < segattn_format_bytes(number, 1)
+                                              ? out->format : number)
                          : FILES;
   free(b);
   free(x);
@@ -127,8 +130,10 @@ static void print(const judge *j, const errors *e) {
          j->c.arithmetic);
   printf("  max error     %.6e   %.3g ulp (%s), %.4g of its bound\n", e->total[STAT_MAX], e->total[STAT_ULP], e->ulp_format,
          e->total[STAT_RATIO]);
-  printf("  rms error     %.6e   relative %.3e\n  bias          %.6e\n", e->total[STAT_RMS], e->relative_rms, e->total[STAT_BIAS]);
-  printf("  worst         batch %zu, head %zu, query %zu, element %zu: %.9g, exact %.9g, bound %.3g\n", e->worst[0], e->worst[1],
+  printf("  rms error     %.6e   relative %.3e\n  bias          %.6e\n", e->total[STAT_RMS], e->relative_rms,
+         e->total[STAT_BIAS]);
+  printf("  worst         batch %zu, head %zu, query %zu, element %zu: %.9g, exact %.9g, bound %.3g\n", e->worst[0],
+         e->worst[1],
          e->worst[2], e->worst[3], e->worst_a, e->worst_b, e->worst_bound);
   if (e->nan_one_side)
     printf("  NaN           %zu elements are NaN on one side only\n", e->nan_one_side);
@@ -161,7 +166,8 @@ static int judge_tensor(judge *j) {
 int command_judge(int argc, char **argv) {
   static const struct argp_child children[] = { { &call_argp, 0, NULL, 0 }, { 0 } };
   const struct argp argp = { options, parse, "NAME.h5\n--q T --k T --v T --out T [PROBLEM] [--arithmetic A]",
-                             "Verdicts against a certified bound: of every case of a result file, or of an output that any program made "
+                             "Verdicts against a certified bound: of every case of a result file, or of an output that "
+                             "any program made "
                              "from the given queries, keys and values.", children, NULL, NULL };
   judge j = { 0 };
   call_init(&j.c);

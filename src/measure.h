@@ -16,8 +16,9 @@ extern const char *const statistic_name[STATISTICS];    /* "max", "mean", "rms",
 
 enum { PROBABILITIES = 9, BINS_PER_DECADE = 10, DECADE_MIN = -20, DECADE_MAX = 4 };
 extern const double probability[PROBABILITIES];         /* 0 .01 .05 .25 .5 .75 .95 .99 1 */
-/* Histogram of |d|: bin 0 counts exact zeros; bin i, 1 <= i < BINS - 1, counts 10^(DECADE_MIN + (i-1)/BINS_PER_DECADE) <= |d| < the next
-   edge (what is below the first edge falls into bin 1, above the last into bin BINS - 2); bin BINS - 1 counts infinite ones.  */
+/* Histogram of |d|: bin 0 counts exact zeros; bin i, 1 <= i < BINS - 1, counts 10^(DECADE_MIN + (i-1)/BINS_PER_DECADE) <=
+   |d| < the next edge (what is below the first edge falls into bin 1, above the last into bin BINS - 2); bin BINS - 1
+   counts infinite ones.  */
 enum { BINS = (DECADE_MAX - DECADE_MIN) * BINS_PER_DECADE + 2 };
 double bin_edge(size_t i);                              /* lower edge of bin i; 0 for bin 0, inf for the last */
 
@@ -39,8 +40,8 @@ typedef struct errors {
   double *histogram;            /* [batch][head][BINS], counts */
 } errors;
 
-/* a against b (b the better one), f64 values [batch][head][query][dim] in C order; bound NULL or the like.  `ulp` is the format whose
-   ulp is meant.  0 or FILES (out of memory).  */
+/* a against b (b the better one), f64 values [batch][head][query][dim] in C order; bound NULL or the like.  `ulp` is the
+   format whose ulp is meant.  0 or FILES (out of memory).  */
 int errors_measure(errors *e, const char *pair, const double *a, const double *b, const double *bound, const size_t shape[4],
                    segattn_format ulp);
 void errors_free(errors *e);

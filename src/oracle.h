@@ -16,8 +16,8 @@ typedef struct oracle_problem {
 } oracle_problem;
 
 /* out [b][h][q][dv] and lse [b][h][q][1] f64, allocated here, rounded once from double-double; error_out likewise, each
-   element's own bound on |out - exact| (rounding to f64 included).  mask->data NULL: none; it may be larger than queries x keys.
-   q, k, v of any format.  0 or FILES.  Threads: OpenMP over rows, the same bits for any number.  */
+   element's own bound on |out - exact| (rounding to f64 included).  mask->data NULL: none; it may be larger than queries x
+   keys.  q, k, v of any format.  0 or FILES.  Threads: OpenMP over rows, the same bits for any number.  */
 int oracle_attend(array *out, array *lse, array *error_out, const oracle_problem *p, const array *q, const array *k,
                   const array *v, const array *mask);
 

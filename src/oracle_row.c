@@ -9,7 +9,8 @@
    The stated error, W = 2^-106, u = 2^-53; every line is an upper bound, and the last sum is enlarged by 1 % for what is of
    higher order.  A compensated sum of N terms (hi by two_sum, the errors into lo) is within (N + 4)^2 W of the sum of their
    magnitudes: the errors are at most N u times it, and lo takes at most 4 N u of those in rounding (Ogita, Rump, Oishi 2005).
-     d_j, of x_j     dot product: ((ceil(D/8) + 4)^2 + 10) W max|q| sum|k|, 8 chains and 3 levels of sums; scale: 2 W; softcap: 15
+     d_j, of x_j     dot product: ((ceil(D/8) + 4)^2 + 10) W max|q| sum|k|, 8 chains and 3 levels of sums; scale: 2 W;
+                     softcap: 15
                      (quotient) + 128 (tanh) + 2, its slope is at most 1; bias: product 2, sum 3
      d_jm, of the difference:     d_j + d_m + 3 W (|x_j| + |x_m|) + 3 W |difference|, and 0 for j = m
      theta_j, relative, of exp:   1.01 d_jm + 32 W; a difference below -624 is dropped, which changes w_j by less than 2^-898
@@ -18,8 +19,8 @@
    and 2^-1060, 2^-1070 n for products below the normal range.  Finite q and k whose products leave the range of f64, and values
    that do, are not covered: such an element comes out infinite or NaN.
 
-   -inf in the mask, or false, skips a key, K and V unread.  A score of NaN or +inf makes its row NaN; -inf has weight 0, its V is
-   read.  Sinks join as one more key without a value.  */
+   -inf in the mask, or false, skips a key, K and V unread.  A score of NaN or +inf makes its row NaN; -inf has weight 0,
+   its V is read.  Sinks join as one more key without a value.  */
 
 #include "oracle_row.h"
 

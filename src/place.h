@@ -8,8 +8,8 @@
    frees; NULL: none has it.  */
 char *place_upwards(const char *name);
 
-/* FOLDER/name ("reports", "style.gp"): in the folder that the environment variable names instead, else upwards, else where it is
-   installed.  Need not exist.  The caller frees; NULL: out of memory.  */
+/* FOLDER/name ("reports", "style.gp"): in the folder that the environment variable names instead, else upwards, else where
+   it is installed.  Need not exist.  The caller frees; NULL: out of memory.  */
 char *place_of(const char *variable, const char *folder, const char *name);
 
 #endif

@@ -62,7 +62,8 @@ static void caption(FILE *f, const report *r, const figure *what, const group *g
     fprintf(f, "%zu cases in %zu groups.\n", r->n_results, r->n_groups);
   else
     caption_group(f, g);
-  fprintf(f, "ulp: at the magnitude of each exact element.  exact: oracle, attention on the stored inputs in double-double arithmetic, rounded once to f64.\n");
+  fprintf(f, "ulp: at the magnitude of each exact element.  exact: oracle, attention on the stored inputs in "
+             "double-double arithmetic, rounded once to f64.\n");
   fprintf(f, "segattn %s, seed %llu, finished %s.\n", report_attribute(h->attributes, h->n_attributes, "segattn_version"),
           (unsigned long long) h->seed, h->finished);
   fprintf(f, "Results digest: %s\n", h->digest);
@@ -115,7 +116,8 @@ static int check_only(const char *only) {
     while (i < FIGURES && (strlen(figures[i]->name) != n || strncmp(figures[i]->name, p, n) != 0))
       i++;
     if (i == FIGURES)
-      return fail(USAGE, "--only: unknown figure '%.*s': expected error-by-case, error-by-head, error-by-element or error-distribution",
+      return fail(USAGE, "--only: unknown figure '%.*s': expected error-by-case, error-by-head, error-by-element or "
+                         "error-distribution",
                   (int) n, p);
   }
   return DONE;

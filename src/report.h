@@ -6,9 +6,9 @@
 
 #include <stdbool.h>
 
-/* Into `folder` (made if it is not there): for each figure, width (one, two columns) and format a picture, and beside it .csv and
-   .caption.txt.  formats: a list of pdf, svg, png, tex; only: a list of figures, NULL for those that the experiment names (all when it
-   names none).  0, USAGE or FILES.  */
+/* Into `folder` (made if it is not there): for each figure, width (one, two columns) and format a picture, and beside it
+   .csv and .caption.txt.  formats: a list of pdf, svg, png, tex; only: a list of figures, NULL for those that the
+   experiment names (all when it names none).  0, USAGE or FILES.  */
 int report_write(const char *result_path, const char *folder, const char *formats, const char *only);
 
 /* The table that the first report printed: parameters, state statistics, the first 128 elements side by side, differences,

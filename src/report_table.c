@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The element table: one case in text, side by side, and why a comparison in memory order fails.
 
-   ggml's operator stores its output [head_dim, n_heads, n_q] (fastest first), PyTorch [head_dim, n_q, n_heads].  Compared element
-   by element as the bytes lie, only those elements meet that have the same place in both; compared by the names of the axes,
-   all do.  Both comparisons are shown; the one in memory order is a mistake on purpose and decides nothing.  */
+   ggml's operator stores its output [head_dim, n_heads, n_q] (fastest first), PyTorch [head_dim, n_q, n_heads].  Compared
+   element by element as the bytes lie, only those elements meet that have the same place in both; compared by the names of
+   the axes, all do.  Both comparisons are shown; the one in memory order is a mistake on purpose and decides nothing.  */
 
 #include <math.h>
 #include <stdlib.h>
@@ -206,7 +206,8 @@ static void print_verdict(const table *t, int a, int b, const char *how, gap g, 
     { "-", PLAIN }, { "PASS", GREEN }, { "FAIL", RED }, { "FAIL", YELLOW } };
   char pair[2 * NAME_SIZE + 4];
   snprintf(pair, sizeof pair, "%s, %s", t->name[a], t->name[b]);
-  printf("  %-30s %-16s max %.6e  mean %.2e  %s%-4s%s  %s\n", pair, how, g.max, g.mean, colour_out(look[v].colour), look[v].text,
+  printf("  %-30s %-16s max %.6e  mean %.2e  %s%-4s%s  %s\n", pair, how, g.max, g.mean, colour_out(look[v].colour),
+         look[v].text,
          colour_out(PLAIN), why);
 }
 
@@ -230,7 +231,9 @@ static int print_by_names(const table *t) {
     gap g = compare(t, i, TORCH, false);
     bool judged = same_arithmetic(t);
     print_verdict(t, i, TORCH, "by axis names", g, !judged ? NONE : g.inside ? PASS : FAILED,
-                  !judged ? "distance: no common bound" : g.inside ? "within twice the bound of this arithmetic" : "beyond twice the bound of this arithmetic");
+                  !judged    ? "distance: no common bound"
+                  : g.inside ? "within twice the bound of this arithmetic"
+                             : "beyond twice the bound of this arithmetic");
     failed |= judged && !g.inside;
   }
   if (t->value[GGML] != NULL)
@@ -254,7 +257,8 @@ static void print_why(const table *t) {
              i / t->dim % t->queries);
   }
   printf("%s agree because they lie at the same place in both layouts\n"
-         "       ([head_dim, n_heads, n_q] against [head_dim, n_q, n_heads], fastest axis first); all others are compared with another head's.\n",
+         "       ([head_dim, n_heads, n_q] against [head_dim, n_q, n_heads], fastest axis first); all others are compared "
+         "with another head's.\n",
          runs > 4 ? " and others" : "");
 }
 

@@ -36,7 +36,8 @@ static void number(FILE *f, double x) {
 
 void tex_write(FILE *f, const report *r) {
   fprintf(f, "%% %s: results digest %s\n", r->header.experiment, r->header.digest);
-  fputs("\\begin{tabular}{llrrrrr}\n\\hline\ncase & side & largest & rms & relative rms & largest, ulp & error / bound \\\\\n\\hline\n", f);
+  fputs("\\begin{tabular}{llrrrrr}\n\\hline\ncase & side & largest & rms & relative rms & largest, ulp & error / bound "
+        "\\\\\n\\hline\n", f);
   for (size_t i = 0; i < r->n_groups; i++)
     for (size_t j = 0; j < r->groups[i].n_curves; j++) {
       const curve *c = &r->groups[i].curves[j];

@@ -36,7 +36,8 @@ typedef struct result {
   segattn_events events;
   reference *references;
   size_t n_references;
-  errors *errors;               /* pairs: standard-segmented, standard-oracle, segmented-oracle, segmented-PROVIDER, PROVIDER-oracle */
+  errors *errors;               /* pairs: standard-segmented, standard-oracle, segmented-oracle, segmented-PROVIDER,
+                                   PROVIDER-oracle */
   size_t n_errors;
   char inputs_digest[65];       /* SHA-256 of what a provider sees: problem, q, k, v, mask: the key of the reference pack */
   char digest[65];              /* SHA-256 of the outputs of both sides: out, lse, M, S, little-endian bytes */

@@ -15,8 +15,8 @@
    of positions (a mask's keys, after its queries) is d.  */
 static const char *axis_letters(const char *names, char letters[5]) {
   static const struct { const char *name; char letter; } known[] = {
-    { "batch", 'b' }, { "head", 'h' }, { "kv_head", 'h' }, { "query", 'p' }, { "key", 'p' }, { "position", 'p' }, { "pos", 'p' },
-    { "token", 'p' }, { "dim", 'd' }, { "dim_v", 'd' }, { "channel", 'd' }, { "head_dim", 'd' }
+    { "batch", 'b' }, { "head", 'h' }, { "kv_head", 'h' }, { "query", 'p' }, { "key", 'p' }, { "position", 'p' },
+    { "pos", 'p' }, { "token", 'p' }, { "dim", 'd' }, { "dim_v", 'd' }, { "channel", 'd' }, { "head_dim", 'd' }
   };
   char copy[128], *rest = copy;
   size_t n = 0;

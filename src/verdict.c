@@ -70,7 +70,8 @@ static bool case_rows(FILE *to, const result *r) {
   coloured(to, v[0]);
   fprintf(to, " standard and segmented: %s", bits->identical ? "identical bits\n" : "different bits, ");
   if (!bits->identical)
-    fprintf(to, "max %.3e at batch %zu, head %zu, query %zu, element %zu\n", bits->total[STAT_MAX], bits->worst[0], bits->worst[1],
+    fprintf(to, "max %.3e at batch %zu, head %zu, query %zu, element %zu\n", bits->total[STAT_MAX], bits->worst[0],
+            bits->worst[1],
             bits->worst[2], bits->worst[3]);
   pair_row(to, standard, v[1], "standard against the oracle");
   pair_row(to, segmented, v[2], "segmented against the oracle");
@@ -120,7 +121,8 @@ static void heads_array(FILE *to, const errors *e) {
 void verdict_object(FILE *to, const errors *e, const char *arithmetic, const char *const *notes, size_t n_notes) {
   static const char *const name[] = { "pass", "fail", "undefined" };
   static const struct { const char *name; enum statistic which; } member[] = {
-    { "max_error", STAT_MAX }, { "rms_error", STAT_RMS }, { "bias", STAT_BIAS }, { "max_ratio", STAT_RATIO }, { "max_ulp", STAT_ULP }
+    { "max_error", STAT_MAX }, { "rms_error", STAT_RMS }, { "bias", STAT_BIAS }, { "max_ratio", STAT_RATIO },
+    { "max_ulp", STAT_ULP }
   };
   fprintf(to, "{\"verdict\":\"%s\",\"arithmetic\":", name[verdict_bound(e)]);
   json_text(to, arithmetic);

@@ -53,8 +53,8 @@ static void product(problem *x, rng *r, double size, double scale) {
 
 static double product_score(const problem *x) { return x->q * x->k[0] * (x->p.scale * LOG2E); }
 
-/* A mask that leaves about `rest` of a score of t in log2 units.  That of a t which is an f64 would have a log2 e that is nearly
-   one: the last factor has the errors of all masks.  */
+/* A mask that leaves about `rest` of a score of t in log2 units.  That of a t which is an f64 would have a log2 e that is
+   nearly one: the last factor has the errors of all masks.  */
 static void cancel(problem *x, rng *r, double t, double rest) {
   x->mask[0] = (rest - t) * LN2 * (1 + 0x1p-44 * rng_uniform(r));
 }

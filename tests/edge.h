@@ -182,4 +182,19 @@ static inline bool agree(const edge *a, const edge *b) {
   return true;
 }
 
+/* Each row of a test's table, in every arithmetic and storage.  */
+typedef void test_row(edge *e, edge *other);
+
+static inline void edge_rows(test_row *const *rows, size_t n) {
+  edge *e = calloc(2, sizeof *e);
+  for (int a = 0; e && segattn_arithmetic_name(a); a++)
+    for (segattn_format f = SEGATTN_F64; f < SEGATTN_BOOL; f++)
+      for (size_t i = 0; i < n; i++) {
+        edge_name(&e[0], segattn_arithmetic_name(a), f);
+        edge_name(&e[1], segattn_arithmetic_name(a), f);
+        rows[i](&e[0], &e[1]);
+      }
+  free(e);
+}
+
 #endif

@@ -11,9 +11,9 @@
 
 enum { REFERENCE_BITS = 256 };
 
-/* For each element of `out` and row of `lse` (f64 views of computed answers; either may be NULL): the exact value rounded to f64
-   (NaN where it is undefined), and |computed - exact| rounded up (0 for equal infinities, inf where only one is finite or
-   computed is NaN, NaN where the exact value is NaN).  Arrays in C order; each may be NULL.  */
+/* For each element of `out` and row of `lse` (f64 views of computed answers; either may be NULL): the exact value rounded
+   to f64 (NaN where it is undefined), and |computed - exact| rounded up (0 for equal infinities, inf where only one is
+   finite or computed is NaN, NaN where the exact value is NaN).  Arrays in C order; each may be NULL.  */
 typedef struct reference {
   double *out, *out_error;      /* [batch][q_heads][queries][dim_v] */
   double *lse, *lse_error;      /* [batch][q_heads][queries] */

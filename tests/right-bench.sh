@@ -28,12 +28,12 @@ fi
 for name in machine limits fma_gflops fma_gflops_f64 read_gbytes_per_s limit_seconds missing rows skipped; do
   contains rows.json "\"$name\":" "JSON has $name"
 done
-for name in suite format threads seconds_min seconds_median gflops kv_gbytes_per_s relative_rms share_fma share_read share_memory share_limit limit calls \
-  time_ratio isa version; do
+for name in suite format threads seconds_min seconds_median gflops kv_gbytes_per_s relative_rms share_fma share_read \
+  share_memory share_limit limit calls time_ratio isa version; do
   ok "each row has $name" test "$(field "$name" segattn | wc -l)" -eq "$(grep -c '"peer":"segattn"' rows.json)"
 done
-for suite in prefill-d32-160 prefill-d32-160-causal decode-300 small-2x4 segments-1x512-cut1 segments-1x512-cut8 state-absorb-256 \
-  state-merge-256 state-finalise-256 real-normal real-layer18; do
+for suite in prefill-d32-160 prefill-d32-160-causal decode-300 small-2x4 segments-1x512-cut1 segments-1x512-cut8 \
+  state-absorb-256 state-merge-256 state-finalise-256 real-normal real-layer18; do
   contains rows.json "\"suite\":\"$suite\""
 done
 # f32 arithmetic: 160 keys a block chain and a score of 64 products are a few hundred roundings of 6e-8, of either sign

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include "edge.h"
 
-typedef void test_row(edge *e, edge *other);
-
 static const double masked = -INFINITY;
 
 /* ---- masks and emptiness ---- */
@@ -316,14 +314,6 @@ static test_row *const rows[] = { row_1, row_2, row_3, row_4, row_5_10, row_6, r
   row_9_blocks, row_12, row_13, row_14, row_15, row_16, row_17 };
 
 int main(void) {
-  edge *e = calloc(2, sizeof *e);
-  for (int a = 0; e && segattn_arithmetic_name(a); a++)
-    for (segattn_format f = SEGATTN_F64; f < SEGATTN_BOOL; f++)
-      for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        edge_name(&e[0], segattn_arithmetic_name(a), f);
-        edge_name(&e[1], segattn_arithmetic_name(a), f);
-        rows[i](&e[0], &e[1]);
-      }
-  free(e);
+  edge_rows(rows, sizeof rows / sizeof *rows);
   return done();
 }

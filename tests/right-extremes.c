@@ -12,8 +12,6 @@
 #include <unistd.h>
 #include "edge.h"
 
-typedef void test_row(edge *e, edge *other);
-
 static size_t outputs(const edge *e) {
   return e->problem.q_heads * e->queries * e->problem.dim_v;
 }
@@ -304,15 +302,7 @@ static void row_33(const char *arithmetic) {
 }
 
 int main(void) {
-  edge *e = calloc(2, sizeof *e);
-  for (int a = 0; e && segattn_arithmetic_name(a); a++)
-    for (segattn_format f = SEGATTN_F64; f < SEGATTN_BOOL; f++)
-      for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        edge_name(&e[0], segattn_arithmetic_name(a), f);
-        edge_name(&e[1], segattn_arithmetic_name(a), f);
-        rows[i](&e[0], &e[1]);
-      }
-  free(e);
+  edge_rows(rows, sizeof rows / sizeof *rows);
   for (int a = 0; segattn_arithmetic_name(a); a++)
     row_33(segattn_arithmetic_name(a));
   return done();

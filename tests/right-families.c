@@ -47,7 +47,8 @@ static void test_first_report(void) {
      && bytes_have_digest(&in.v, "a8837a969540cefbbee7d85d387168277aab90e1b39ee4b8f65ff4d8d4ba89dd"),
      "first-report: q, k and v have the bits of the first report");
   inputs_free(&in);
-  ok(inputs_make(&in, &c, 1ull << 32) == 2 && inputs_make(&in, &c, 0) == 2, "first-report: a seed that its generator cannot take");
+  ok(inputs_make(&in, &c, 1ull << 32) == 2 && inputs_make(&in, &c, 0) == 2,
+     "first-report: a seed that its generator cannot take");
 }
 
 static const struct golden { const char *family, *digest; } goldens[] = {

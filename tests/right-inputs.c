@@ -24,7 +24,8 @@ static void test_rounding(void) {
     c.q = c.k = c.v = formats[i];
     inputs in = make(&c, 9);
     array q, k, v;
-    if (array_convert(&q, formats[i], &drawn.q) || array_convert(&k, formats[i], &drawn.k) || array_convert(&v, formats[i], &drawn.v))
+    if (array_convert(&q, formats[i], &drawn.q) || array_convert(&k, formats[i], &drawn.k)
+        || array_convert(&v, formats[i], &drawn.v))
       exit(1);
     once = once && same(&q, &in.q) && same(&k, &in.k) && same(&v, &in.v);
     array_free(&q);
@@ -182,8 +183,8 @@ static void test_import(void) {
   c.input.path = path;
   c.input.layer = 18;
   bool shaped = inputs_shape(&c) == 0;
-  ok(shaped && c.batch == 1 && c.q_heads == 9 && c.kv_heads == 3 && c.dim_k == 64 && c.keys == 1024 && c.scale == SEGATTN_SCALE_DEFAULT
-     && c.q_start == (int64_t)(c.keys - c.queries), "import: the shape comes from the file");
+  ok(shaped && c.batch == 1 && c.q_heads == 9 && c.kv_heads == 3 && c.dim_k == 64 && c.keys == 1024
+     && c.scale == SEGATTN_SCALE_DEFAULT && c.q_start == (int64_t)(c.keys - c.queries), "import: the shape comes from the file");
   whole[0].keys = c.keys;
   inputs in = make(&c, 1);
   double max = 0;

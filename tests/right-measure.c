@@ -99,7 +99,8 @@ static void test_distribution(void) {
      && bin_edge(BINS - 1) == INFINITY, "histogram: logarithmic bins");
   /* Sorted: 0 0 1e-30 1e-20 1.5e-3 2 1e9 inf; probability p lies at place 7 p.  */
   const double *x = e.quantiles;
-  ok(x[0] == 0 && near(x[4], (1e-20 + 1.5e-3) / 2, 1e-3) && near(x[3], 0.75 * 1e-30, 1e-30) && x[8] == INFINITY && x[7] == INFINITY,
+  ok(x[0] == 0 && near(x[4], (1e-20 + 1.5e-3) / 2, 1e-3) && near(x[3], 0.75 * 1e-30, 1e-30) && x[8] == INFINITY
+     && x[7] == INFINITY,
      "quantiles: between order statistics, infinite beside an infinite one");
   errors_free(&e);
   static const size_t five[4] = {1, 1, 1, 5};
@@ -151,7 +152,8 @@ static void test_vacuous(void) {
 }
 
 static void test_ulp(void) {
-  ok(ulp_of(SEGATTN_F32, 1) == FLT_EPSILON && ulp_of(SEGATTN_F32, -1.99) == FLT_EPSILON && ulp_of(SEGATTN_F32, 2) == 2 * FLT_EPSILON
+  ok(ulp_of(SEGATTN_F32, 1) == FLT_EPSILON && ulp_of(SEGATTN_F32, -1.99) == FLT_EPSILON
+     && ulp_of(SEGATTN_F32, 2) == 2 * FLT_EPSILON
      && ulp_of(SEGATTN_F64, 1) == DBL_EPSILON && ulp_of(SEGATTN_F16, 1) == 0x1p-10 && ulp_of(SEGATTN_BF16, 1) == 0x1p-7,
      "ulp of 1 and 2");
   ok(ulp_of(SEGATTN_F32, 0) == 0x1p-149 && ulp_of(SEGATTN_F32, 1e-44) == 0x1p-149 && ulp_of(SEGATTN_F16, 1e-9) == 0x1p-24

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Merges that are legal and not exact: of states that meet inside a block, or whose positions interleave.
 
-   Each costs at most 3 roundings more (BOUNDS, lemma 4).  With w the weights, |v| <= V and m merges, the merged output may differ
-   from attend's by the bounds of both and by gamma(3 m) (sum w |v| + |out|) <= gamma(3 m) 2 V.  (right-promise has the exact ones.)  */
+   Each costs at most 3 roundings more (BOUNDS, lemma 4).  With w the weights, |v| <= V and m merges, the merged output may
+   differ from attend's by the bounds of both and by gamma(3 m) (sum w |v| + |out|) <= gamma(3 m) 2 V.  (right-promise has
+   the exact ones.)  */
 
 #include <math.h>
 #include <stdlib.h>
@@ -38,7 +39,8 @@ static segattn_segment keys_of(size_t from, size_t n) {
                             .v = segattn_tensor_of(v + from * DIM, SEGATTN_F32, 1, 1, n, DIM), .start = (int64_t)from };
 }
 
-/* Cuts the keys anywhere, deals the pieces to the parts, merges these in a random order.  Returns the number of merges; 0: failed.  */
+/* Cuts the keys anywhere, deals the pieces to the parts, merges these in a random order.  Returns the number of merges;
+   0: failed.  */
 static int merge_parts(const segattn_plan *plan, const segattn_queries *queries) {
   segattn_state *state[PARTS] = { 0 };
   segattn_error error;
@@ -91,7 +93,8 @@ static void within_bound(const char *arithmetic, size_t n, double u) {
     for (size_t i = 0; i < HEADS * n * DIM; i++)
       worst = fmax(worst, fabs(merged[i] - plain[i]) / (2 * bound[i] + 2 * gamma));
   }
-  ok(good && worst <= 1, "%s, %zu queries: 100 merges inside blocks and of interleaved ranges are within their bound (%.3g of it)",
+  ok(good && worst <= 1, "%s, %zu queries: 100 merges inside blocks and of interleaved ranges are within their bound "
+                         "(%.3g of it)",
      arithmetic, n, worst);
   if (error.code)
     diag("%s", error.text);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The oracle at the edges of the semantics: what is masked is not read, NaN and infinities reach the rows and elements that they
-   belong to, constants come out as they are, and the number of threads changes nothing.  */
+/* The oracle at the edges of the semantics: what is masked is not read, NaN and infinities reach the rows and elements that
+   they belong to, constants come out as they are, and the number of threads changes nothing.  */
 
 #include <math.h>
 #include <string.h>
@@ -90,7 +90,8 @@ static void test_masked_unread(random_stream *r) {
       set(&d.v, 2, c, c % 2 ? NAN : INFINITY);
     }
     attend(&d);
-    ok(all_finite(&d.out, 0, E_DIM), "%s mask: NaN in a masked key and its value is not read", boolean ? "boolean" : "additive");
+    ok(all_finite(&d.out, 0, E_DIM), "%s mask: NaN in a masked key and its value is not read",
+       boolean ? "boolean" : "additive");
     bool zero = true;
     for (size_t c = 0; c < E_DIM; c++)
       zero = zero && at(&d.out, E_DIM + c) == 0 && !signbit(at(&d.out, E_DIM + c)) && at(&d.error, E_DIM + c) == 0;
@@ -154,7 +155,8 @@ static void test_threads(random_stream *r) {
     data again = d;
     omp_set_num_threads(threads);
     attend(&again);
-    ok(memcmp(again.out.data, d.out.data, array_bytes(&d.out)) == 0 && memcmp(again.lse.data, d.lse.data, array_bytes(&d.lse)) == 0
+    ok(memcmp(again.out.data, d.out.data, array_bytes(&d.out)) == 0
+       && memcmp(again.lse.data, d.lse.data, array_bytes(&d.lse)) == 0
        && memcmp(again.error.data, d.error.data, array_bytes(&d.error)) == 0, "%d threads: the same bits as 1", threads);
     array_free(&again.out);
     array_free(&again.lse);

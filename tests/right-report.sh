@@ -53,7 +53,8 @@ ok "error-distribution counts each element once" test "$(elements)" -eq 192
 ok "segmented against standard: 192 exact zeros" \
   grep -q '^segmented vs standard,0,[^,]*,192,1$' "$figures/small-error-distribution-normal.csv"
 contains "$figures/small-error-by-head-sink.caption.txt" "n = 192 elements" "the caption gives n"
-digest=$("$SEGATTN" run small.yaml -o again.h5 --no-references --json 2>/dev/null | sed -n 's/.*"digest": *"\([0-9a-f]*\)".*/\1/p')
+digest=$("$SEGATTN" run small.yaml -o again.h5 --no-references --json 2>/dev/null |
+  sed -n 's/.*"digest": *"\([0-9a-f]*\)".*/\1/p')
 ok "the caption gives the run's digest" grep -q "Results digest: ${digest:-none}" "$figures/small-error-by-case.caption.txt"
 
 if command -v pdffonts >/dev/null 2>&1; then

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Files that are damaged, foreign, missing or cannot be written: status 3 (2 where only the axes or types do not fit), one message
-# that names the file, and what was there before is still there.
+# Files that are damaged, foreign, missing or cannot be written: status 3 (2 where only the axes or types do not fit), one
+# message that names the file, and what was there before is still there.
 
 . "${srcdir:-.}/tests/tap.sh"
 cd "$work" || exit 99

@@ -121,8 +121,8 @@ static void test_hanging(void) {
 /* Four answers, each in less than the limit, that together take longer.  */
 static void test_slow(void) {
   check_within(1, "n=0\nwhile read -r line; do sleep 0.4; echo '{\"case\": \"00000000000'$n'\","
-               " \"provider\": \"torch-math-f32\", \"status\": \"error\", \"reason\": \"in time\"}'; n=$((n + 1)); done\n", 4, "in time",
-               "the time limit is for each answer");
+               " \"provider\": \"torch-math-f32\", \"status\": \"error\", \"reason\": \"in time\"}'; n=$((n + 1)); done\n", 4,
+               "in time", "the time limit is for each answer");
 }
 
 static void test_names(void) {
