@@ -149,7 +149,7 @@ static void begin(const job *j, worker *w, size_t tile) {
   sga_tile_number(&w->tile, j->plan, j->queries, tile);
   w->tile.tile = 0;
   sga_tree_reset(&w->tree);
-  sga_numbers_fill(j->plan, w->tile.m, SGA_TILE);
+  sga_numbers_fill(j->plan, w->tile.m, j->shape.tile_rows);
   sga_tile_begin(&w->tile);
 }
 

@@ -113,7 +113,7 @@ static bool full(const span *s) {
 /* What the kernel can read where it lies: numbers, or 16-bit floats in f32 arithmetic and few rows, in order, aligned, with padded
    dimensions and all keys to be read.  */
 static bool ready(const sga_tile *t, const span *s, const segattn_tensor *x, size_t pad, const char *at, sga_stored *stored) {
-  ptrdiff_t size = (ptrdiff_t)segattn_format_bytes(x->format, 1);
+  ptrdiff_t size = (ptrdiff_t)sga_format_of(x->format)->bytes;
   bool as_numbers = x->format == t->plan->number, as_16 = !t->slabs->many && sga_narrow(t->plan, x, at, stored);
   if (as_numbers)
     *stored = SGA_NUMBERS;
@@ -133,7 +133,7 @@ static const void *elements(const sga_tile *t, const span *s, const segattn_tens
   const char *at = sga_at(x, t->batch, t->kv_head, s->from);
   *ahead = 0;
   if (ready(t, s, x, pad, at, stored)) {
-    *stride = (size_t)x->stride[SEGATTN_POS] / segattn_format_bytes(x->format, 1);
+    *stride = (size_t)x->stride[SEGATTN_POS] / sga_format_of(x->format)->bytes;
     if (s->from + SGA_BLOCK < x->shape[SEGATTN_POS])
       *ahead = keys_ahead(x) * (size_t)x->stride[SEGATTN_POS];
     return at;

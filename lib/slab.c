@@ -76,11 +76,14 @@ double sga_number(const segattn_plan *plan, const void *numbers, size_t i) {
 }
 
 void sga_numbers_fill(const segattn_plan *plan, void *numbers, size_t n) {
-  for (size_t i = 0; i < n; i++)
-    if (plan->number == SEGATTN_F32)
-      ((float *)numbers)[i] = -INFINITY;
-    else
-      ((double *)numbers)[i] = -(double)INFINITY;
+  float *f = numbers;
+  double *d = numbers;
+  if (plan->number == SEGATTN_F32)
+    for (size_t i = 0; i < n; i++)
+      f[i] = -INFINITY;
+  else
+    for (size_t i = 0; i < n; i++)
+      d[i] = -(double)INFINITY;
 }
 
 /* lse = e ln 2 + ln l, natural.  ln 2 in two parts: the low one moves the result by less than 2^-55 |lse|, which an f64 sees. */

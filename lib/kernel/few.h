@@ -40,15 +40,18 @@ static inline const char *key_at(const void *keys, sga_stored stored, size_t str
   return (const char *)keys + (size_t)j * stride * stored_bytes(stored);
 }
 
+/* Scores are made for whole vectors of keys.  */
+static inline int whole_vecs(int keys) { return (keys + LANES - 1) / LANES * LANES; }
+
 static inline __attribute__((always_inline)) void scores_of(const sga_piece *w, int first, int rows, sga_stored stored, num *s) {
   enum { TILE = 4 * CHAIN_KEYS };
   const size_t lines = TILE * stored_bytes(stored) / 8;         /* of TILE keys, 8 dimensions */
   const num *q[SCORE_ROWS];
   for (int r = 0; r < rows; r++)
     q[r] = w->q[first + r];
-  for (int j = 0; j < w->keys; j += TILE) {
+  for (int j = 0; j < whole_vecs(w->keys); j += TILE) {
     const char *k[TILE];
-    for (int i = 0; i < TILE; i++)      /* past the end: the last key again, never used */
+    for (int i = 0; i < TILE; i++)      /* past the end: the last key again */
       k[i] = key_at(w->k, stored, w->k_stride, j + i < w->keys ? j + i : w->keys - 1);
     chains x[SCORE_ROWS][4];
     for (int r = 0; r < rows; r++)
@@ -101,13 +104,7 @@ static void add_slope(const sga_piece *w, int r, num *t) {
   }
 }
 
-/* Lanes past the last key hold that key again.  */
-static void repeat_last(num *t, int keys) {
-  for (int j = keys; j % LANES; j++)
-    t[j] = t[keys - 1];
-}
-
-/* s -> t in place, -inf where the row skips the key.  */
+/* s -> t in place, -inf where the row skips the key.  Lanes past the last key hold that key again.  */
 static range exponents(const sga_piece *w, int r, num *t) {
   const num *bias = w->bias[r];
   sga_keys skipped = complement(w->live[r]);
@@ -115,8 +112,7 @@ static range exponents(const sga_piece *w, int r, num *t) {
   bool capped = w->score->cap_log2e > 0;
   vec c = vec_set1(capped ? 1 : (num)w->score->scale_log2e);
   if (capped)
-    softcap(w->score, w->keys, t);
-  repeat_last(t, w->keys);
+    softcap(w->score, whole_vecs(w->keys), t);
   for (int j = 0; j < w->keys; j += LANES) {
     vec x = vec_mul(vec_load(t + j), c);
     span = range_with(span, x);
@@ -131,7 +127,8 @@ static range exponents(const sga_piece *w, int r, num *t) {
     vec_store(t + j, vec_add(vec_load(t + j), vec_load(bias + j)));
   for (int j = next_in(&skipped, 0); j < w->keys; j = next_in(&skipped, j + 1))
     t[j] = -(num)INFINITY;
-  repeat_last(t, w->keys);
+  for (int j = w->keys; j < whole_vecs(w->keys); j++)   /* the slope has moved on */
+    t[j] = t[w->keys - 1];
   span = range_empty();
   for (int j = 0; j < w->keys; j += LANES)
     span = range_with(span, vec_load(t + j));
@@ -139,17 +136,6 @@ static range exponents(const sga_piece *w, int r, num *t) {
 }
 
 /* ---- weights ---- */
-
-static void raise(num *m, vec top) {    /* to the largest of the lanes */
-  num lane[LANES];
-  if (!vec_gt(top, vec_set1(*m)))
-    return;
-  vec_store(lane, top);
-  for (int n = LANES / 2; n; n /= 2)
-    for (int i = 0; i < n; i++)
-      lane[i] = lane[i] > lane[i + n] ? lane[i] : lane[i + n];
-  *m = lane[0] > *m ? lane[0] : *m;
-}
 
 /* The first key of [a, keys) that moves e: rint(t) - e > HEADROOM; `keys` when there is none.  */
 static int next_event(const num *t, int a, int keys, num e) {
@@ -218,7 +204,8 @@ static void begin(num *e, const num *t, int keys) {
 static void weights(const sga_piece *w, int r, num *t, num *p, sga_keys *moved, num *factor) {
   num *e = w->e[r];
   range span = exponents(w, r, t);
-  raise(w->m[r], span.top);
+  num top = vec_largest(span.top), *m = w->m[r];
+  *m = top > *m ? top : *m;
   if (lanes_empty(vec_set1(*e), vec_set1(*(num *)w->l[r])))
     begin(e, t, w->keys);
   if (range_wild(span, vec_set1(*e)))

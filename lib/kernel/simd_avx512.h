@@ -20,6 +20,7 @@ static inline vec vec_div(vec a, vec b) { return _mm512_div_ps(a, b); }
 static inline vec vec_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 static inline vec vec_max(vec a, vec b) { return _mm512_max_ps(a, b); }
 static inline vec vec_min(vec a, vec b) { return _mm512_min_ps(a, b); }
+static inline num vec_largest(vec a) { return _mm512_reduce_max_ps(a); }
 static inline vec vec_rint(vec a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 static inline uint32_t vec_gt(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 static inline uint32_t vec_nan(vec a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
@@ -82,6 +83,7 @@ static inline vec vec_div(vec a, vec b) { return _mm512_div_pd(a, b); }
 static inline vec vec_fma(vec a, vec b, vec c) { return _mm512_fmadd_pd(a, b, c); }
 static inline vec vec_max(vec a, vec b) { return _mm512_max_pd(a, b); }
 static inline vec vec_min(vec a, vec b) { return _mm512_min_pd(a, b); }
+static inline num vec_largest(vec a) { return _mm512_reduce_max_pd(a); }
 static inline vec vec_rint(vec a) { return _mm512_roundscale_pd(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 static inline uint32_t vec_gt(vec a, vec b) { return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ); }
 static inline uint32_t vec_nan(vec a) { return _mm512_cmp_pd_mask(a, a, _CMP_UNORD_Q); }

@@ -24,6 +24,7 @@ static inline vec vec_div(vec a, vec b) { return vdivq_f32(a, b); }
 static inline vec vec_fma(vec a, vec b, vec c) { return vfmaq_f32(c, a, b); }
 static inline vec vec_max(vec a, vec b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }    /* vmaxq gives NaN where either is */
 static inline vec vec_min(vec a, vec b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+static inline num vec_largest(vec a) { return vmaxvq_f32(a); }
 static inline vec vec_rint(vec a) { return vrndnq_f32(a); }
 static inline uint32_t lane_mask(uint32x4_t on) {
   static const uint32_t bit[4] = { 1, 2, 4, 8 };
@@ -91,6 +92,7 @@ static inline vec vec_div(vec a, vec b) { return vdivq_f64(a, b); }
 static inline vec vec_fma(vec a, vec b, vec c) { return vfmaq_f64(c, a, b); }
 static inline vec vec_max(vec a, vec b) { return vbslq_f64(vcgtq_f64(a, b), a, b); }
 static inline vec vec_min(vec a, vec b) { return vbslq_f64(vcltq_f64(a, b), a, b); }
+static inline num vec_largest(vec a) { return vmaxvq_f64(a); }
 static inline vec vec_rint(vec a) { return vrndnq_f64(a); }
 static inline uint32_t lane_mask(uint64x2_t on) {
   static const uint64_t bit[2] = { 1, 2 };

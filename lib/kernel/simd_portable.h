@@ -91,6 +91,12 @@ static inline vec vec_zero_below(vec a, vec k, vec limit) {     /* k < limit ? +
   return a;
 }
 
+static inline num vec_largest(vec a) {
+  num m = a.x[0];
+  EACH(i) m = a.x[i] > m ? a.x[i] : m;
+  return m;
+}
+
 static inline vec vec_rint(vec a) {
 #if NUM_BITS == 32
   EACH(i) a.x[i] = rintf(a.x[i]);
