@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Figure bench: the roofline (Williams, Waterman, Patterson 2009).  Across, operations for each byte of q, k, v and out; up,
    GFLOP/s.  The roof is the smaller of the FMA peak and bandwidth times intensity, one slope for each level of memory.  Every
-   contestant has a mark for every case; marks of one case are spread a little sideways, so that equal ones stay visible.  */
+   contestant has a mark for every case in f32 arithmetic; marks of one case are spread a little sideways, so that equal ones stay
+   visible.  What is timed in f64, which has another roof, is among the numbers only.  */
 
 #include <math.h>
 #include <stdlib.h>
@@ -20,8 +21,12 @@ typedef struct figure_data {
   group peers;
 } figure_data;
 
-static bool shown(const bench_row *row) {
+static bool counted(const bench_row *row) {
   return !row->reason && isfinite(row->gflops);
+}
+
+static bool shown(const bench_row *row) {
+  return counted(row) && bench_number(row->c) == BENCH_F32;
 }
 
 static double intensity(const bench_case *c) {
@@ -44,7 +49,7 @@ static void find_peers(figure_data *d) {
 }
 
 static void draw(canvas *c, const report *r, const group *g) {
-  enum { BOTTOM = 10, HEIGHT = 70, TICK = 1 };           /* mm; octaves beyond the outermost marks */
+  enum { BOTTOM = 10, HEIGHT = 70, TICK = 1, SLOPE = 4 };        /* mm; octaves beyond the outermost marks, and of the slopes */
   const figure_data *d = (const figure_data *)r;
   const bench_limits *l = &d->result->limits;
   double low = INFINITY, high = 0, slowest = INFINITY, peak = bench_peak(l, NULL, BENCH_F32);
@@ -60,9 +65,11 @@ static void draw(canvas *c, const report *r, const group *g) {
       if (!strcmp(g->curves[k].name, row->peer))
         fprintf(c->data, "%zu %.6e %.6e\n", k + 1, x * exp2(0.055 * ((double)k - ((double)g->n_curves - 1) / 2)), row->gflops);
   }
-  double top = isfinite(peak) ? peak : high * l->gbytes[READ_L2];
+  double edge = peak / l->gbytes[READ_MEMORY];           /* of the roof: it is shown, with some of both sides */
+  low = fmin(low, edge * exp2(-SLOPE));
+  high = fmax(high, edge);
   fprintf(c->job, "low = %.6e\nhigh = %.6e\nfloor_at = %.6e\nceiling_at = %.6e\npeak = %.6e\n", exp2(floor(log2(low)) - TICK),
-          exp2(ceil(log2(high)) + TICK), pow(10, floor(log10(slowest))), top * 1.6, isfinite(peak) ? peak : 0.);
+          exp2(ceil(log2(high)) + TICK), pow(10, floor(log10(slowest))), peak * 1.6, peak);
   fprintf(c->job, "levels = %d\narray level_name[levels]\narray level[levels]\n", READS);
   for (size_t i = 0; i < READS; i++) {
     fprintf(c->job, "level[%zu] = %.6e\n", i + 1, l->gbytes[i]);
@@ -78,16 +85,16 @@ static void csv(FILE *f, const bench_result *r) {
   for (size_t i = 0; i < r->n_rows; i++) {
     const bench_row *row = &r->rows[i];
     const bench_case *c = row->c;
-    if (shown(row))
+    if (counted(row))
       fprintf(f, "%s,%s,%s,%zu,%zu,%zu,%zu,%zu,%s,%d,%.6e,%.6e,%.6e,%.6e,%.3e\n", c->label, segattn_format_name(c->format),
               c->token_major ? "token-major" : "head-major", c->q_heads, c->kv_heads, c->dim, c->queries, c->keys, row->peer,
-              r->threads, row->minimum, row->median, intensity(c), row->gflops, row->relative_rms);
+              row->threads, row->minimum, row->median, intensity(c), row->gflops, row->relative_rms);
   }
 }
 
 static void caption(FILE *f, const bench_result *r) {
-  fprintf(f, "Roofline.  One mark for each contestant and case, of the shortest call; marks of one case are spread sideways.  "
-             "%d thread%s.\n", r->threads, r->threads > 1 ? "s" : "");
+  fprintf(f, "Roofline.  One mark for each contestant and case, of the shortest call; marks of one case are spread sideways; f64 is "
+             "left out.  %d thread%s.\n", r->threads, r->threads > 1 ? "s" : "");
   for (size_t i = 0; i < MOST_ISAS && r->limits.isa[i]; i++)
     fprintf(f, "FMA peak %s: %.1f GFLOP/s in f32, %.1f in f64, measured.\n", r->limits.isa[i], r->limits.gflops[i][BENCH_F32],
             r->limits.gflops[i][BENCH_F64]);

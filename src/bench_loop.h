@@ -18,6 +18,7 @@ static double fma_loop(size_t rounds) {
   for (int i = 0; i < FMA_CHAINS; i++)
     x[i] = vec_set1((num)i);
   for (size_t r = 0; r < rounds; r++)
+#pragma GCC unroll 24           /* all of it, so that the chains are registers: gcc by itself stops at 16 */
     for (int i = 0; i < FMA_CHAINS; i++)
       x[i] = vec_fma(x[i], a, b);
   for (int i = 0; i < FMA_CHAINS; i++)
