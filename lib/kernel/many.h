@@ -276,7 +276,7 @@ static inline __attribute__((always_inline)) void all_dims(const strip *x, int a
   size_t d = 0;
   for (; d + MANY_DIMS <= x->w->dim_v; d += MANY_DIMS)
     dims(x, a, b, d, MANY_DIMS, all);
-  for (; MANY_REST && d < x->w->dim_v; d += MANY_REST)
+  for (; d < x->w->dim_v; d += MANY_REST)
     dims(x, a, b, d, MANY_REST, all);
 }
 

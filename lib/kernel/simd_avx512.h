@@ -5,7 +5,7 @@
 
 #if NUM_BITS == 32
 
-enum { LANES = 16, CHAIN_KEYS = 2, SCORE_ROWS = 4, VALUE_VECS = 4, MANY_KEYS = 6, MANY_DIMS = 8, MANY_REST = 0 };
+enum { LANES = 16, CHAIN_KEYS = 2, SCORE_ROWS = 4, VALUE_VECS = 4, MANY_KEYS = 6, MANY_DIMS = 8, MANY_REST = 8 };
 typedef __m512 vec;
 typedef __m512 chains;
 
@@ -68,7 +68,7 @@ static inline void chains_sum4(const chains x[4], num *s) {
 
 #else
 
-enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 4, VALUE_VECS = 4, MANY_KEYS = 6, MANY_DIMS = 8, MANY_REST = 0 };
+enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 4, VALUE_VECS = 4, MANY_KEYS = 6, MANY_DIMS = 8, MANY_REST = 8 };
 typedef __m512d vec;
 typedef __m512d chains;
 
