@@ -109,6 +109,8 @@ const char *bench_child_version(const bench_child *child), *bench_child_isa(cons
 const char *bench_child_case(bench_child *child, const bench_case *c, const char *folder, double *first);
 /* Runs n times; seconds of each are added to times; false when it failed (then it is missing).  */
 bool bench_child_run(bench_child *child, size_t n, double *times);
+/* Waits until its threads sleep: they may spin for a while after a call, but not into another's turn.  */
+void bench_child_rest(const bench_child *child);
 bool bench_child_out(bench_child *child);       /* writes FOLDER/out */
 void bench_child_done(bench_child *child);      /* frees what the case held */
 /* Environment variables that are withheld from all contestants, and what is set for all: "A=1 B=2"; the caller frees.  */

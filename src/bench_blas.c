@@ -61,8 +61,10 @@ static bool hello(char *version, char *isa, size_t size, int threads) {
   }
   if (core)
     restart_for(core(), threads);
-  snprintf(version, size, "%s", config ? config() : "a BLAS that does not say its name");
-  version[strcspn(version, "\t\n")] = 0;
+  snprintf(version, size, "%s", config ? config() : "unnamed");
+  for (size_t i = 0, words = 0; version[i]; i++)    /* "OpenBLAS 0.3.21", and not how it was built */
+    if (strchr(" \t\n", version[i]) && ++words == 2)
+      version[i] = 0;
   const char *told = getenv("OPENBLAS_CORETYPE");
   snprintf(isa, size, "%s%s", core ? core() : "unknown", told ? ", which it was told: it does not know this machine" : "");
   if (set_threads)

@@ -15,6 +15,7 @@
 #include "message.h"
 
 enum { SLOTS = PEERS + CONTEST_CASES };
+enum { PATIENCE = 10 };                 /* limits of time that a call of a peer may be foreseen to take */
 static const double large = 256e6;      /* bytes of K and V */
 
 struct bench_meeting {
@@ -117,12 +118,31 @@ static bool memory_for(const bench_row *row) {
     fclose(f);
   const bench_case *c = row->c;
   double kv = bench_kv_bytes(c), wide = kv * fmax(1, sizeof(float) / (double)segattn_format_bytes(c->format, 1));
-  return free_bytes > 1.1 * kv + (is_ours(row) ? 0 : 1.5 * wide * (double)(c->q_heads / c->kv_heads));
+  return free_bytes > 1.1 * (kv + (is_ours(row) ? 0 : wide * (double)(c->q_heads / c->kv_heads)));
+}
+
+/* What a call would take at the rate at which the peer did the same with fewer keys before; 0 where it did not.  */
+static double foreseen(const bench_row *row, const bench_result *r) {
+  double seconds = 0;
+  for (const bench_row *a = r->rows; a < row; a++) {
+    const bench_case *x = a->c, *y = row->c;
+    if (!strcmp(a->peer, row->peer) && !a->reason && x->work == y->work && x->format == y->format &&
+        x->token_major == y->token_major && x->causal == y->causal && x->q_heads == y->q_heads && x->kv_heads == y->kv_heads &&
+        x->dim == y->dim && x->keys < y->keys)
+      seconds = a->minimum * bench_flops(y) / bench_flops(x);
+  }
+  return seconds;
 }
 
 /* The inputs are on the disk; the contestant takes them, or says why not.  */
-static void enter(bench_row *row, bench_child *child, const bench_meeting *m) {
+static void enter(bench_row *row, bench_child *child, const bench_meeting *m, const bench_result *r) {
   const char *why = bench_child_missing(child);
+  char slow[80];
+  double seconds = is_ours(row) ? 0 : foreseen(row, r);
+  if (!why && seconds > PATIENCE * r->seconds) {
+    snprintf(slow, sizeof slow, "skipped: by its time for fewer keys a call would take %.2g s", seconds);
+    why = slow;
+  }
   if (!why && !memory_for(row))
     why = "there is not enough memory for its copy";
   if (!why)
@@ -164,7 +184,7 @@ static int heat(bench_row *const *rows, bench_child *const *children, size_t n, 
     progress("bench", r->at, r->n_contests, detail);
     status = bench_inputs_write(m->inputs, rows[i]->c);
     if (!status)
-      enter(rows[i], children[i], m);
+      enter(rows[i], children[i], m, r);
   }
   if (!status && !bench_stopped())
     bench_heat(rows, children, n, o);

@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "message.h"
@@ -37,6 +38,7 @@ enum { LINE = 1 << 14, PATIENCE = 300 /* s */ };
 struct bench_child {
   const bench_peer *peer;
   pid_t pid;                    /* 0: none */
+  int end;                      /* of a process that ended, as waitpid has it */
   int to, from;                 /* -1: closed */
   FILE *errors;
   char line[LINE];              /* what was answered, and what came after it */
@@ -84,8 +86,8 @@ char *bench_withheld(void) {
   return text;
 }
 
-/* Threads of OpenMP wait for the next call awake, but no longer than pause_after (bench_run.c) waits for them: without a bound an
-   active policy would take the CPUs from all others for good.  */
+/* Threads of OpenMP wait for the next call awake, but no longer than bench_child_rest waits for them: without a bound
+   an active policy would take the CPUs from all others for good.  */
 char *bench_given(int threads) {
   char *text = NULL;
   if (asprintf(&text, "OMP_NUM_THREADS=%d OMP_DYNAMIC=false OMP_PROC_BIND=true OMP_WAIT_POLICY=active GOMP_SPINCOUNT=300000 "
@@ -134,9 +136,12 @@ static void missing(bench_child *c, const char *reason) {
     snprintf(c->reason, sizeof c->reason, "%s", reason);
 }
 
-/* The last line that it wrote on standard error.  */
+/* The last line that it wrote on standard error, or what ended it.  */
 static void last_words(bench_child *c) {
   char line[256], last[256] = "it ended without a word";
+  if (WIFSIGNALED(c->end))
+    snprintf(last, sizeof last, "it was ended by a signal: %s%s", strsignal(WTERMSIG(c->end)),
+             WTERMSIG(c->end) == SIGKILL ? " (is the memory full?)" : "");
   if (c->errors) {
     rewind(c->errors);
     while (fgets(line, sizeof line, c->errors))
@@ -154,7 +159,7 @@ static void hang_up(bench_child *c, bool now) {
   c->to = c->from = -1;
   if (c->pid && now)
     kill(c->pid, SIGKILL);
-  while (c->pid && waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
+  while (c->pid && waitpid(c->pid, &c->end, 0) < 0 && errno == EINTR)
     ;
   c->pid = 0;
 }
@@ -301,6 +306,21 @@ bool bench_child_run(bench_child *child, size_t n, double *times) {
     line = end;
   }
   return !*child->reason;
+}
+
+void bench_child_rest(const bench_child *child) {
+  enum { STEP = 5000000 /* ns */, STEPS = 60 };         /* ggml's threads spin for a tenth of a second, others for some 10 ms */
+  const double asleep = 0.1;    /* of a CPU */
+  struct timespec used;
+  clockid_t clock;
+  double before = 0, now = 0;
+  bool known = child->pid && !clock_getcpuclockid(child->pid, &clock);
+  for (int i = 0; known && i < STEPS && (i < 2 || now - before > asleep * STEP); i++) {
+    nanosleep(&(struct timespec){ .tv_nsec = STEP }, NULL);
+    before = now;
+    known = !clock_gettime(clock, &used);
+    now = 1e9 * (double)used.tv_sec + (double)used.tv_nsec;
+  }
 }
 
 bool bench_child_out(bench_child *child) {

@@ -11,7 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { ROUNDS = 5, STABLE = 4, MOST_CALLS = 200 };
 static const double fall = 0.01, burst = 0.02 /* s */;
@@ -19,12 +18,6 @@ static const double fall = 0.01, burst = 0.02 /* s */;
 static bool done(const bench_row *r, double limit) {
   bool stable = r->rounds >= ROUNDS && r->rounds - r->improved >= STABLE;
   return r->reason || stable || r->spent > limit;
-}
-
-/* Contestants with threads of their own may keep them spinning for a while after a call: not into another's turn.  */
-static void pause_after(int threads) {
-  if (threads > 1)
-    nanosleep(&(struct timespec){ .tv_nsec = 30000000 }, NULL);
 }
 
 static void failed(bench_row *r, const char *reason) {
@@ -88,7 +81,8 @@ void bench_heat(bench_row *const *rows, bench_child *const *children, size_t n, 
     for (size_t i = 0; i < n; i++)
       if (!bench_stopped() && !done(rows[i], o->limit)) {
         turn(rows[i], children[i], o->limit);
-        pause_after(o->threads);
+        if (o->threads > 1)
+          bench_child_rest(children[i]);
         going = true;
       }
   }

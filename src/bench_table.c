@@ -107,10 +107,10 @@ void bench_table(const bench_result *r) {
       print_contest(first = &r->rows[i]);
     print_row(&r->rows[i], first);
   }
-  puts("\nFMA %: of the FMA peak in the arithmetic (f64 for f64, else f32), of segattn's instruction set for segattn, else of the best.\n"
-       "read %: of the read bandwidth of the memory level that K and V fit in; mem. %: of that of the memory.  limit: the one that\n"
-       "the row is nearer to, of FMA and that level.  time x: minimum over that of the first line.  rel. rms: error against the\n"
-       "exact result, on 8 rows.  1 call: it took longer than the limit of time.");
+  puts("\nFMA %: of the FMA peak of the arithmetic (f64 for f64, else f32), of segattn's instruction set for segattn, else of\n"
+       "the best.  read %: of the read bandwidth of the memory level that K and V fit in; mem. %: of that of the memory.  limit:\n"
+       "of FMA and that level the one that the row is nearer to.  time x: minimum over that of the first line.  rel. rms: error\n"
+       "against the exact result, on 8 rows.  1 call: it took longer than the limit of time.");
 }
 
 /* ---- JSON ---- */
