@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Parallel loops.  The only file that knows OpenMP.  No float is ever reduced across threads.  */
+/* Parallel loops over tiles, with OpenMP.  No float is ever reduced across threads.  */
 
 #ifdef _OPENMP
 # include <omp.h>

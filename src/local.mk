@@ -47,6 +47,12 @@ libloop_avx512_la_SOURCES = $(loop_sources)
 libloop_avx512_la_CFLAGS = $(AM_CFLAGS) -DSGA_ISA=avx512 $(AVX512_CFLAGS)
 loops += libloop_avx512.la
 endif
+if NEON
+noinst_LTLIBRARIES += libloop_neon.la
+libloop_neon_la_SOURCES = $(loop_sources)
+libloop_neon_la_CFLAGS = $(AM_CFLAGS) -DSGA_ISA=neon $(NEON_CFLAGS)
+loops += libloop_neon.la
+endif
 endif
 
 libprogram_la_CPPFLAGS = $(program_cppflags)
