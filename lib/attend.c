@@ -167,15 +167,23 @@ static void output(const job *j, worker *w) {
   sga_tile_output(&w->tile, &w->slabs, sga_slab_tile(j->plan, &w->slabs, slab, 0), j->out, j->lse, &w->events);
 }
 
-/* n tiles of one batch element from `first` on, block by block: their keys lie side by side.  */
+/* n tiles of one batch element, block by block: their keys lie side by side.  Segments lie in order, so that each block has its own run of
+   them; those without keys may stand anywhere.  */
 static void absorb_together(const job *j, worker *const *w, size_t n) {
   blocks r = blocks_of(j->segments, j->n, w[0]->tile.batch);
-  for (uint64_t block = r.first; block < r.next; block++)
+  size_t from = 0, next = 0;
+  for (uint64_t block = r.first; block < r.next; block++) {
+    for (; next < j->n && blocks_of(&j->segments[next], 1, w[0]->tile.batch).first <= block; next++)
+      ;
+    for (; from < next && blocks_of(&j->segments[from], 1, w[0]->tile.batch).next <= block; from++)
+      ;
     for (size_t i = 0; i < n; i++) {
       w[i]->tile.block_first = block;
       w[i]->tile.block_next = block + 1;
-      absorb(j, w[i]);
+      for (size_t k = from; k < next; k++)
+        sga_tile_absorb(&w[i]->tile, &j->segments[k]);
     }
+  }
 }
 
 static void whole_tiles(void *call, int thread) {
