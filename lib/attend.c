@@ -67,7 +67,7 @@ segattn_status sga_call_check(const segattn_plan *plan, const segattn_queries *q
 
 /* ---- the memory of a worker ---- */
 
-enum { STACK_BYTES = 96 << 10, TOGETHER = 8 };
+enum { STACK_BYTES = 96 << 10, TOGETHER = 8, SLABS_BYTES = 512 << 10, TURNS = 4 };
 
 /* The blocks of a batch element's keys: [first, next).  */
 typedef struct blocks { uint64_t first, next; } blocks;
@@ -86,9 +86,9 @@ static blocks blocks_of(const segattn_segment *segments, size_t n, size_t batch)
 
 /* Slabs for a range absorbed in order: a node a level (two, where it does not begin at a multiple of its size), the open block, one to
    carry.  */
-static int slabs_of(blocks r) {
+static int slabs_of(blocks r, bool windowed) {
   int levels = r.next > r.first + 1 ? 64 - __builtin_clzll(r.next - r.first - 1) : 0;
-  bool aligned = !(r.first & (((uint64_t)1 << levels) - 1));
+  bool aligned = !windowed && !(r.first & (((uint64_t)1 << levels) - 1));       /* a window may begin at any block */
   return (aligned ? levels : 2 * levels) + 2;
 }
 
@@ -111,7 +111,7 @@ typedef struct job {
   const segattn_segment *segments;
   size_t n;
   const segattn_tensor *out, *lse;
-  size_t tiles, together, parts;
+  size_t most, tiles, together, parts;  /* most: rows of a tile */
   sga_slabs shape;
   sga_need need;
   int threads, n_slabs;
@@ -145,15 +145,42 @@ static worker *worker_place(const job *j, size_t number, sga_scratch *scratch) {
 
 /* ---- tiles ---- */
 
+/* Blocks that causality and window leave to some row of the tile.  The others would be empty leaves, which change nothing.  */
+static blocks reached(const sga_tile *t) {
+  const segattn_problem *p = &t->plan->problem;
+  blocks r = { 0, UINT64_MAX };
+  if (p->causal)
+    r.next = sga_block_of(t->highest) + 1;
+  if (p->window && p->window < (size_t)1 << 61) {
+    int64_t reach = (int64_t)p->window - 1;
+    r.first = sga_block_of(t->lowest - reach);
+    r.next = p->causal ? r.next : sga_block_of(t->highest + reach) + 1;
+  }
+  return r;
+}
+
+static blocks both(blocks a, blocks b) {
+  blocks r = { a.first > b.first ? a.first : b.first, a.next < b.next ? a.next : b.next };
+  return r.first < r.next ? r : (blocks){ a.first, a.first };
+}
+
 static void begin(const job *j, worker *w, size_t tile) {
-  sga_tile_number(&w->tile, j->plan, j->queries, tile);
+  sga_tile_number(&w->tile, j->plan, j->queries, j->most, tile);
   w->tile.tile = 0;
   sga_tree_reset(&w->tree);
   sga_numbers_fill(j->plan, w->tile.m, j->shape.tile_rows);
   sga_tile_begin(&w->tile);
 }
 
-static void absorb(const job *j, worker *w) {
+/* The blocks of which the tile takes keys.  */
+static void take_blocks(sga_tile *t, blocks r) {
+  r = both(r, reached(t));
+  t->block_first = r.first;
+  t->block_next = r.next;
+}
+
+static void absorb(const job *j, worker *w, blocks r) {
+  take_blocks(&w->tile, r);
   for (size_t i = 0; i < j->n; i++)
     sga_tile_absorb(&w->tile, &j->segments[i]);
 }
@@ -178,8 +205,7 @@ static void absorb_together(const job *j, worker *const *w, size_t n) {
     for (; from < next && blocks_of(&j->segments[from], 1, w[0]->tile.batch).next <= block; from++)
       ;
     for (size_t i = 0; i < n; i++) {
-      w[i]->tile.block_first = block;
-      w[i]->tile.block_next = block + 1;
+      take_blocks(&w[i]->tile, (blocks){ block, block + 1 });
       for (size_t k = from; k < next; k++)
         sga_tile_absorb(&w[i]->tile, &j->segments[k]);
     }
@@ -200,7 +226,7 @@ static void whole_tiles(void *call, int thread) {
     if (n > 1)
       absorb_together(j, w, n);
     else
-      absorb(j, w[0]);
+      absorb(j, w[0], (blocks){ 0, UINT64_MAX });
     for (size_t k = 0; k < n; k++)
       output(j, w[k]);
   }
@@ -219,9 +245,8 @@ static void parts_absorb(void *call, int thread) {
     begin(j, w, i / j->parts);
     blocks r = blocks_of(j->segments, j->n, w->tile.batch);
     uint64_t each = (r.next - r.first + j->parts - 1) / j->parts;
-    w->tile.block_first = r.first + i % j->parts * each;
-    w->tile.block_next = w->tile.block_first + each;
-    absorb(j, w);
+    uint64_t first = r.first + i % j->parts * each;
+    absorb(j, w, (blocks){ first, first + each });
   }
 }
 
@@ -236,9 +261,11 @@ static void merge_part(const job *j, worker *into, const worker *from) {
 
 static void parts_merge(void *call, int thread) {
   job *j = call;
-  (void)thread;
+  sga_scratch scratch;
+  sga_scratch_place(&scratch, j->plan, &j->need, j->memory + (size_t)thread * j->scratch_bytes);
   for (size_t i; (i = sga_take(&j->next)) < j->tiles;) {
     worker *into = worker_at(j, i * j->parts);
+    into->tile.scratch = &scratch;
     for (size_t part = 1; part < j->parts; part++)
       merge_part(j, into, worker_at(j, i * j->parts + part));
     output(j, into);
@@ -270,13 +297,25 @@ static uint64_t survey(job *j, size_t *keys) {
   }
   for (size_t b = 0; b < j->queries->q.shape[SEGATTN_BATCH]; b++) {
     blocks r = blocks_of(j->segments, j->n, b);
-    j->n_slabs = slabs_of(r) > j->n_slabs ? slabs_of(r) : j->n_slabs;
+    int slabs = slabs_of(r, j->plan->problem.window > 0);
+    j->n_slabs = slabs > j->n_slabs ? slabs : j->n_slabs;
     span = r.next - r.first > span ? r.next - r.first : span;
   }
   j->need.keys = longest < SGA_BLOCK ? longest : SGA_BLOCK;
+  return span;
+}
+
+/* The more rows share a block of keys the better, as far as their accumulators stay in the second-level cache and each thread has its turns.  */
+static void make_tiles(job *j, size_t threads) {
+  for (j->most = SGA_TILE;; j->most /= 2) {
+    j->tiles = sga_tile_count(j->plan, j->queries, j->most);
+    sga_slabs_shape(&j->shape, j->plan, j->queries, j->most, 1);
+    bool large = (size_t)j->n_slabs * sga_slab_bytes(j->plan, &j->shape) > SLABS_BYTES;
+    if (j->most == SGA_LANES || !j->shape.many || !(large || (threads > 1 && j->tiles < TURNS * threads)))
+      break;
+  }
   j->need.rows = j->shape.tile_rows;
   j->need.lanes = j->shape.many;
-  return span;
 }
 
 /* Threads take tiles; where there are fewer tiles than threads, parts of their keys, whole blocks; in a token-major cache, few rows
@@ -284,7 +323,9 @@ static uint64_t survey(job *j, size_t *keys) {
 static void share_out(job *j) {
   size_t keys = 0, heads = j->plan->problem.kv_heads;
   uint64_t span = survey(j, &keys);
-  size_t threads = (size_t)sga_threads(j->plan, SIZE_MAX, sga_flops(j->plan, j->queries, keys)), items = j->tiles;
+  size_t threads = (size_t)sga_threads(j->plan, SIZE_MAX, sga_flops(j->plan, j->queries, keys));
+  make_tiles(j, threads);
+  size_t items = j->tiles;
   j->parts = j->together = 1;
   if (j->tiles && j->tiles < threads && span > 1) {
     j->parts = (threads + j->tiles - 1) / j->tiles * (j->tiles > 1 ? 2 : 1);
@@ -316,9 +357,7 @@ segattn_status segattn_attend(const segattn_plan *plan, const segattn_queries *q
   segattn_status status = sga_call_check(plan, queries, segments, n_segments, &outputs, error);
   if (status)
     return status;
-  job j = { .plan = plan, .queries = queries, .segments = segments, .n = n_segments, .out = out, .lse = lse,
-            .tiles = sga_tile_count(plan, queries) };
-  sga_slabs_shape(&j.shape, plan, queries, 1);
+  job j = { .plan = plan, .queries = queries, .segments = segments, .n = n_segments, .out = out, .lse = lse };
   share_out(&j);
   size_t bytes = (size_t)j.threads * j.scratch_bytes + workers_of(&j) * j.worker_bytes;
   if (bytes <= STACK_BYTES) {

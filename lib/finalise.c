@@ -18,7 +18,7 @@ static sga_rows root_of(segattn_state *s, sga_tile *t, int thread, sga_slabs *sl
   char *memory = s->finish[thread];
   sga_join joins[SGA_SLABS];
   int slab;
-  sga_slabs_shape(slabs, plan, t->queries, 1);
+  sga_slabs_shape(slabs, plan, t->queries, SGA_TILE, 1);
   for (int i = 0; i < s->finish_slabs; i++) {
     slabs->slab[i] = memory + (size_t)i * sga_slab_bytes(plan, slabs);
     if (i < t->tree->slabs && t->tree->used[i])
@@ -82,7 +82,7 @@ static void evaluate_tiles(void *job, int thread) {
 /* Every tile's root to the outputs that are asked for.  */
 static void evaluate(segattn_state *s, const outputs *x) {
   evaluation v = { .s = s, .x = x, .queries = sga_state_shape(s) };
-  v.tiles = sga_tile_count(s->plan, &v.queries);
+  v.tiles = sga_tile_count(s->plan, &v.queries, SGA_TILE);
   sga_parallel(sga_threads(s->plan, v.tiles, sga_flops(s->plan, &v.queries, 64)), evaluate_tiles, &v);
   s->events.overflow = v.rows.overflow;
   s->events.masked_rows = v.rows.masked_rows;

@@ -122,6 +122,8 @@ void sga_tree_copy(sga_tree *to, const sga_tree *from);
 /* Makes `block` the open one and closes another.  Returns the number of joins to do first, in order; *fresh: the slab is new and
    must be cleared after them.  `joins` has room for SGA_SLABS.  */
 int sga_tree_enter(sga_tree *t, uint64_t block, sga_join *joins, bool *fresh);
+/* Closes the open block, which then is complete: what sga_tree_enter would do as it opens another.  */
+int sga_tree_close(sga_tree *t, sga_join *joins);
 /* The root: joins all that is held.  Returns the number of joins; *slab: where the root is then, -1 when nothing is held.  */
 int sga_tree_root(sga_tree *t, sga_join *joins, int *slab);
 /* copy[i].left of `from` goes to slab copy[i].right of `into`; then the joins are done, in order.  */
@@ -140,7 +142,7 @@ typedef struct sga_slabs {
   bool many;
 } sga_slabs;
 
-void sga_slabs_shape(sga_slabs *s, const segattn_plan *plan, const segattn_queries *queries, size_t tiles);
+void sga_slabs_shape(sga_slabs *s, const segattn_plan *plan, const segattn_queries *queries, size_t most, size_t tiles);
 size_t sga_slab_bytes(const segattn_plan *plan, const sga_slabs *slabs);
 sga_rows sga_slab_tile(const segattn_plan *plan, const sga_slabs *slabs, int number, size_t tile);
 /* The rows of a tile from `row` on: a multiple of SGA_LANES where rows lie across lanes.  */
@@ -228,8 +230,9 @@ segattn_status sga_call_check(const segattn_plan *plan, const segattn_queries *q
 
 uint64_t sga_flops(const segattn_plan *plan, const segattn_queries *queries, size_t keys);       /* without what a mask spares */
 
-/* The tiles of a batch of queries, numbered: tile `i` of sga_tile_count; tile->tile counts those of its batch element.  */
-size_t sga_tile_count(const segattn_plan *plan, const segattn_queries *queries);
-void sga_tile_number(sga_tile *t, const segattn_plan *plan, const segattn_queries *queries, size_t i);
+/* The tiles, of `most` rows at most, of a batch of queries, numbered: tile `i` of sga_tile_count; tile->tile counts those of its batch
+   element.  */
+size_t sga_tile_count(const segattn_plan *plan, const segattn_queries *queries, size_t most);
+void sga_tile_number(sga_tile *t, const segattn_plan *plan, const segattn_queries *queries, size_t most, size_t i);
 
 #endif

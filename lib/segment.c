@@ -183,9 +183,9 @@ static int last_key(const sga_keys *set) {
 }
 
 /* SGA_ROWS rows at a time.  */
-static void absorb_few(const sga_tile *t, const span *s) {
+static void absorb_few(const sga_tile *t, const span *s, int slab) {
   const segattn_plan *plan = t->plan;
-  sga_rows tile = sga_slab_tile(plan, t->slabs, t->tree->slab, t->tile);
+  sga_rows tile = sga_slab_tile(plan, t->slabs, slab, t->tile);
   sga_piece p = { .dim_k = plan->pad_k, .dim_v = plan->pad_v, .score = &plan->score, .weights = t->scratch->weights,
                   .counts = t->counts };
   p.k = elements(t, s, &s->segment->k, t->scratch->k, plan->pad_k, &p.k_stride, &p.k_ahead, &p.k_stored);
@@ -232,48 +232,105 @@ static int keys_of(const span *s, size_t row, size_t n, bool *all) {
   return keys;
 }
 
+/* What is done to the open block of a tile: absorb a span, then join it where that completes it.  */
+typedef struct step {
+  int slab, levels;             /* levels: of `joins`, those that go from one to the next, the open block first */
+  bool fresh;                   /* the slab holds anything */
+  const sga_join *joins;
+} step;
+
+/* Rows that attend nothing.  */
+static void absorb_nothing(const sga_tile *t, const sga_lanes *p) {
+  const sga_kernel *kernel = t->plan->kernel;
+  if (p->fresh)
+    kernel->clear(p->open, SGA_LANES, p->dim_v);
+  for (int i = 0; i < p->levels; i++)
+    kernel->join_lanes(p->node[i], i ? p->node[i - 1] : p->open, p->dim_v);
+}
+
 /* What SGA_LANES rows from `row` on differ in from the others of the tile.  */
-static void absorb_lanes(const sga_tile *t, const span *s, sga_lanes *p, size_t row) {
+static void absorb_lanes(const sga_tile *t, const span *s, const step *to, sga_lanes *p, size_t row) {
   const segattn_plan *plan = t->plan;
   uint32_t live[SGA_BLOCK];
   double slope[SGA_LANES] = { 0 };
   int64_t distance[SGA_LANES] = { 0 };
-  size_t n = t->n - row < SGA_LANES ? t->n - row : SGA_LANES;
-  sga_rows rows = sga_slab_lanes(plan, sga_slab_tile(plan, t->slabs, t->tree->slab, t->tile), row);
+  size_t n = t->n <= row ? 0 : t->n - row < SGA_LANES ? t->n - row : SGA_LANES;
   p->rows = (int)n;
-  p->keys = s->keys;
+  p->keys = n ? s->keys : 0;
   p->all = s->whole;
-  p->live = live;
-  if (!s->whole && !(p->keys = keys_of(s, row, n, &p->all)))
+  p->open = sga_slab_lanes(plan, sga_slab_tile(plan, t->slabs, to->slab, t->tile), row);
+  for (int i = 0; i < p->levels; i++)
+    p->node[i] = sga_slab_lanes(plan, sga_slab_tile(plan, t->slabs, to->joins[i].left, t->tile), row);
+  if (!s->whole && n)
+    p->keys = keys_of(s, row, n, &p->all);
+  if (!p->keys) {
+    absorb_nothing(t, p);
     return;
+  }
   if (!p->all)
     transpose(s, row, n, live);
   for (size_t i = 0; plan->problem.slopes && i < n; i++) {
     slope[i] = slope_of(t, row + i);
     distance[i] = distance_of(t, s, row + i);
   }
+  p->live = live;
   p->slope = plan->problem.slopes ? slope : NULL;
   p->distance = distance;
   p->bias = s->segment->mask.data ? sga_lanes_at(plan, t->scratch->bias, row, SGA_BLOCK) : NULL;
   p->q = sga_lanes_at(plan, t->q, row, plan->pad_k);
-  p->e = rows.e;
-  p->l = rows.l;
-  p->o = rows.o;
   p->m = sga_number_at(plan, t->m, row);
+  p->turn = (int)(row / SGA_LANES);
   plan->kernel->absorb_lanes(p);
 }
 
-static void absorb_many(const sga_tile *t, const span *s) {
+/* The rows of the span's keys one block on.  */
+static sga_ahead next_rows(const sga_tile *t, const span *s, const segattn_tensor *x) {
+  size_t from = s->from + SGA_BLOCK;
+  if (from + (size_t)s->keys > x->shape[SEGATTN_POS])
+    return (sga_ahead){ 0 };
+  return (sga_ahead){ sga_at(x, t->batch, t->kv_head, from), x->stride[SEGATTN_POS],
+                      segattn_format_bytes(x->format, x->shape[SEGATTN_DIM]) };
+}
+
+static void absorb_many(const sga_tile *t, const span *s, const step *to) {
   const segattn_plan *plan = t->plan;
   sga_stored stored;
+  size_t ahead;
   sga_lanes p = { .dim_k = plan->pad_k, .dim_v = plan->pad_v, .score = &plan->score, .scores = t->scratch->weights,
-                  .counts = t->counts };
-  p.k = elements(t, s, &s->segment->k, t->scratch->k, plan->pad_k, &p.k_stride, &p.k_ahead, &stored);
-  p.v = elements(t, s, &s->segment->v, t->scratch->v, plan->pad_v, &p.v_stride, &p.v_ahead, &stored);
-  for (size_t row = 0; row < t->n; row += SGA_LANES) {
-    absorb_lanes(t, s, &p, row);
-    p.k_ahead = p.v_ahead = 0;          /* asked for once */
+                  .counts = t->counts, .fresh = to->fresh, .levels = to->levels, .turns = (int)((t->n + SGA_LANES - 1) / SGA_LANES) };
+  p.k = elements(t, s, &s->segment->k, t->scratch->k, plan->pad_k, &p.k_stride, &ahead, &stored);
+  p.v = elements(t, s, &s->segment->v, t->scratch->v, plan->pad_v, &p.v_stride, &ahead, &stored);
+  p.k_next = next_rows(t, s, &s->segment->k);
+  p.v_next = next_rows(t, s, &s->segment->v);
+  for (size_t row = 0; row < t->slabs->tile_rows; row += SGA_LANES)
+    absorb_lanes(t, s, to, &p, row);
+}
+
+static void absorb_span(const sga_tile *t, span *s, const step *to) {
+  bool some = attended(t, s);
+  if (some && t->slabs->many) {
+    absorb_many(t, s, to);
+    return;
   }
+  if (to->fresh)
+    sga_slab_clear(t->plan, t->slabs, to->slab, t->tile);
+  if (some)
+    absorb_few(t, s, to->slab);
+  sga_slab_joins(t->plan, t->slabs, t->tile, to->joins, to->levels);
+}
+
+/* Absorbs a span of one block; `closes`: it is the block's last, for keys of another follow.  */
+static void absorb_in_block(const sga_tile *t, span *s, uint64_t block, bool closes) {
+  sga_join joins[SGA_SLABS];
+  step to = { .joins = joins };
+  int n = sga_tree_enter(t->tree, block, joins, &to.fresh);
+  sga_slab_joins(t->plan, t->slabs, t->tile, joins, n);
+  to.slab = t->tree->slab;
+  n = closes ? sga_tree_close(t->tree, joins) : 0;
+  while (to.levels < n && to.levels < SGA_LEVELS && joins[to.levels].right == (to.levels ? joins[to.levels - 1].left : to.slab))
+    to.levels++;
+  absorb_span(t, s, &to);
+  sga_slab_joins(t->plan, t->slabs, t->tile, joins + to.levels, n - to.levels);
 }
 
 void sga_tile_absorb(const sga_tile *t, const segattn_segment *segment) {
@@ -284,20 +341,13 @@ void sga_tile_absorb(const sga_tile *t, const segattn_segment *segment) {
     end = sga_block_of(from) >= t->block_next ? from : sga_block_start(t->block_next);
   size_t keys = (size_t)(end - start);
   for (size_t j = (size_t)(from - start); j < keys;) {
-    sga_join joins[SGA_SLABS];
-    bool fresh;
     uint64_t block = sga_block_of(start + (int64_t)j);
     size_t in_block = (size_t)(sga_block_start(block + 1) - (start + (int64_t)j));
     span s;
     s.segment = segment;
     s.from = j;
     s.keys = (int)(keys - j < in_block ? keys - j : in_block);
-    int n = sga_tree_enter(t->tree, block, joins, &fresh);
-    sga_slab_joins(t->plan, t->slabs, t->tile, joins, n);
-    if (fresh)
-      sga_slab_clear(t->plan, t->slabs, t->tree->slab, t->tile);
     j += (size_t)s.keys;
-    if (attended(t, &s))
-      (t->slabs->many ? absorb_many : absorb_few)(t, &s);
+    absorb_in_block(t, &s, block, j < keys);
   }
 }

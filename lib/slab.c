@@ -9,11 +9,11 @@
 
 enum { MANY = 12 };             /* rows to a KV head from which on lanes pay; any number gives the same bits */
 
-void sga_slabs_shape(sga_slabs *s, const segattn_plan *plan, const segattn_queries *queries, size_t tiles) {
+void sga_slabs_shape(sga_slabs *s, const segattn_plan *plan, const segattn_queries *queries, size_t most, size_t tiles) {
   size_t rows = queries->q.shape[SEGATTN_POS] * plan->group;
   s->tiles = tiles;
   s->many = rows >= MANY;
-  s->tile_rows = rows < SGA_TILE ? rows : SGA_TILE;
+  s->tile_rows = rows < most ? rows : most;
   if (s->many)
     s->tile_rows = (s->tile_rows + SGA_LANES - 1) / SGA_LANES * SGA_LANES;
 }
@@ -65,9 +65,11 @@ sga_rows sga_slab_row(const segattn_plan *plan, const sga_slabs *slabs, sga_rows
   if (!slabs->many)
     return sga_slab_lanes(plan, tile, i);
   char *p = room;
+  const char *lane = (char *)sga_slab_lanes(plan, tile, i - i % SGA_LANES).o + i % SGA_LANES * size;
   memcpy(p, (char *)tile.e + i * size, size);
   memcpy(p + size, (char *)tile.l + i * size, size);
-  plan->kernel->lane_get(sga_slab_lanes(plan, tile, i - i % SGA_LANES).o, i % SGA_LANES, p + 2 * size, plan->pad_v);
+  for (size_t d = 0; d < plan->pad_v; d++)
+    memcpy(p + (2 + d) * size, lane + d * SGA_LANES * size, size);
   return (sga_rows){ p, p + size, p + 2 * size };
 }
 
@@ -94,38 +96,88 @@ static double log_sum_exp(double e, double l) {
   return lse != lse ? (double)NAN : lse + 0;
 }
 
+/* Can the row's numbers be written where they go as they are?  */
+static bool as_numbers(const segattn_tensor *t, const segattn_plan *plan) {
+  return t->format == plan->number && t->stride[SEGATTN_DIM] == (ptrdiff_t)plan->kernel->size;
+}
+
 static void store_row(const segattn_tensor *t, char *at, const segattn_plan *plan, const void *numbers, size_t dim) {
   double x[SEGATTN_MAX_DIM];
-  if (t->format == plan->number && t->stride[SEGATTN_DIM] == (ptrdiff_t)plan->kernel->size) {
+  if (as_numbers(t, plan)) {
     memcpy(at, numbers, dim * plan->kernel->size);
     return;
   }
-  if (plan->number == SEGATTN_F32)
-    for (size_t d = 0; d < dim; d++)
-      x[d] = (double)((const float *)numbers)[d];
-  else
-    memcpy(x, numbers, dim * sizeof *x);
+  for (size_t d = 0; d < dim; d++)
+    x[d] = sga_number(plan, numbers, d);
   sga_format_of(t->format)->from_f64(x, at, t->stride[SEGATTN_DIM], dim);
+}
+
+/* log2 of the weight of the row's sink, -inf where it has none.  */
+static double sink_of(const sga_tile *t, size_t i) {
+  const double *sinks = t->plan->problem.sinks;
+  return sinks ? sinks[t->head[i]] * SGA_LOG2E : -(double)INFINITY;
+}
+
+static void store_lse(const sga_tile *t, size_t i, double e, double l, const segattn_tensor *lse) {
+  double x = log_sum_exp(e, l);
+  sga_format_of(lse->format)->from_f64(&x, sga_at(lse, t->batch, t->head[i], t->query[i]), (ptrdiff_t)sizeof x, 1);
+}
+
+static void output_row(const sga_tile *t, size_t i, sga_rows row, const segattn_tensor *out, const segattn_tensor *lse,
+                       segattn_events *events) {
+  const segattn_plan *plan = t->plan;
+  events->masked_rows += sga_number(plan, row.l, 0) == 0;
+  events->overflow += plan->kernel->infinite(row.l, 1) || plan->kernel->infinite(row.o, plan->problem.dim_v);
+  if (sink_of(t, i) > -(double)INFINITY)
+    plan->kernel->sink(row, plan->pad_v, sink_of(t, i));
+  if (lse)
+    store_lse(t, i, sga_number(plan, row.e, 0), sga_number(plan, row.l, 0), lse);
+  if (out) {
+    plan->kernel->divide(row, 1, plan->pad_v);
+    store_row(out, sga_at(out, t->batch, t->head[i], t->query[i]), plan, row.o, plan->problem.dim_v);
+  }
+}
+
+/* The quotients of n rows that lie across lanes, to where they go, or by way of the scratch.  */
+static void store_lanes(const sga_tile *t, size_t first, size_t n, sga_rows rows, const segattn_tensor *out) {
+  const segattn_plan *plan = t->plan;
+  void *to[SGA_LANES];
+  for (size_t i = 0; i < n; i++)
+    to[i] = as_numbers(out, plan) ? sga_at(out, t->batch, t->head[first + i], t->query[first + i])
+                                  : sga_number_at(plan, t->scratch->weights, i * plan->pad_v);
+  plan->kernel->lanes_get(rows.o, to, n, plan->problem.dim_v);
+  for (size_t i = 0; i < n && !as_numbers(out, plan); i++)
+    store_row(out, sga_at(out, t->batch, t->head[first + i], t->query[first + i]), plan, to[i], plan->problem.dim_v);
+}
+
+static void output_lanes(const sga_tile *t, size_t first, size_t n, sga_rows rows, const segattn_tensor *out, const segattn_tensor *lse,
+                         segattn_events *events) {
+  const segattn_plan *plan = t->plan;
+  uint32_t wanted = n < SGA_LANES ? ((uint32_t)1 << n) - 1 : UINT32_MAX;
+  double sinks[SGA_LANES];
+  for (size_t i = 0; i < SGA_LANES; i++) {
+    sinks[i] = i < n ? sink_of(t, first + i) : -(double)INFINITY;
+    events->masked_rows += i < n && sga_number(plan, rows.l, i) == 0;
+  }
+  events->overflow += (uint64_t)__builtin_popcount(plan->kernel->infinite_lanes(rows, plan->problem.dim_v) & wanted);
+  if (plan->problem.sinks)
+    plan->kernel->sink_lanes(rows, plan->pad_v, sinks);
+  for (size_t i = 0; lse && i < n; i++)
+    store_lse(t, first + i, sga_number(plan, rows.e, i), sga_number(plan, rows.l, i), lse);
+  if (out) {
+    plan->kernel->divide_lanes(rows, plan->pad_v);
+    store_lanes(t, first, n, rows, out);
+  }
 }
 
 void sga_tile_output(const sga_tile *t, const sga_slabs *slabs, sga_rows root, const segattn_tensor *out,
                      const segattn_tensor *lse, segattn_events *events) {
-  const segattn_plan *plan = t->plan;
-  double room[2 + SEGATTN_MAX_DIM];
-  for (size_t i = 0; i < t->n; i++) {
-    sga_rows row = sga_slab_row(plan, slabs, root, i, room);
-    size_t head = t->head[i], query = t->query[i];
-    events->masked_rows += sga_number(plan, row.l, 0) == 0;
-    events->overflow += plan->kernel->infinite(row.l, 1) || plan->kernel->infinite(row.o, plan->problem.dim_v);
-    if (plan->problem.sinks && plan->problem.sinks[head] > -(double)INFINITY)
-      plan->kernel->sink(row, plan->pad_v, plan->problem.sinks[head] * SGA_LOG2E);
-    if (lse) {
-      double x = log_sum_exp(sga_number(plan, row.e, 0), sga_number(plan, row.l, 0));
-      sga_format_of(lse->format)->from_f64(&x, sga_at(lse, t->batch, head, query), (ptrdiff_t)sizeof x, 1);
-    }
-    if (out) {
-      plan->kernel->divide(row, 1, plan->pad_v);
-      store_row(out, sga_at(out, t->batch, head, query), plan, row.o, plan->problem.dim_v);
-    }
+  size_t step = slabs->many ? SGA_LANES : 1;
+  for (size_t i = 0; i < t->n; i += step) {
+    sga_rows rows = sga_slab_lanes(t->plan, root, i);
+    if (slabs->many)
+      output_lanes(t, i, t->n - i < SGA_LANES ? t->n - i : SGA_LANES, rows, out, lse, events);
+    else
+      output_row(t, i, rows, out, lse, events);
   }
 }

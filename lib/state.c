@@ -76,7 +76,7 @@ static bool state_memory(segattn_state *s, const segattn_queries *queries) {
   for (size_t b = 0; b < s->batch; b++) {
     sga_sequence *q = &s->sequences[b];
     q->slabs.slab = q->slab;
-    sga_slabs_shape(&q->slabs, plan, queries, s->batch ? sga_tile_count(plan, queries) / s->batch : 0);
+    sga_slabs_shape(&q->slabs, plan, queries, SGA_TILE, s->batch ? sga_tile_count(plan, queries, SGA_TILE) / s->batch : 0);
     if (!(q->m = malloc(q->slabs.tiles * SGA_TILE * sizeof(double) + 1)) || !reserve(s, q, slabs_of_keys(plan->keys)))
       return false;
   }
@@ -114,7 +114,7 @@ segattn_status segattn_state_alloc(segattn_state **state, const segattn_plan *pl
 
 void sga_state_tile(segattn_state *s, const segattn_queries *queries, size_t i, int thread, sga_tile *t, sga_tree *tree,
                     sga_scratch *scratch, sga_counts *counts) {
-  sga_tile_number(t, s->plan, queries, i);
+  sga_tile_number(t, s->plan, queries, SGA_TILE, i);
   sga_sequence *q = &s->sequences[t->batch];
   t->q = s->scratch + (size_t)thread * s->scratch_bytes;
   sga_scratch_place(scratch, s->plan, &whole_scratch, (char *)t->q + sga_query_bytes(s->plan, &whole_scratch));
@@ -196,7 +196,7 @@ segattn_status segattn_state_absorb(segattn_state *s, const segattn_queries *que
       return sga_fail(error, SEGATTN_ENOMEM, "state", "cannot grow");
   }
   size_t keys = segment->k.shape[SEGATTN_POS];
-  absorption a = { s, queries, segment, keys ? sga_tile_count(s->plan, queries) : 0, 0 };
+  absorption a = { s, queries, segment, keys ? sga_tile_count(s->plan, queries, SGA_TILE) : 0, 0 };
   sga_parallel(sga_threads(s->plan, a.tiles, sga_flops(s->plan, queries, keys)), absorb_tiles, &a);
   for (size_t b = 0; b < s->batch; b++)
     foresee(&s->sequences[b].tree, segment, b);

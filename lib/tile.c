@@ -7,20 +7,20 @@
 
 /* ---- tiles ---- */
 
-static size_t tiles_of_head(const segattn_plan *plan, const segattn_queries *queries) {
-  return (queries->q.shape[SEGATTN_POS] * plan->group + SGA_TILE - 1) / SGA_TILE;
+static size_t tiles_of_head(const segattn_plan *plan, const segattn_queries *queries, size_t most) {
+  return (queries->q.shape[SEGATTN_POS] * plan->group + most - 1) / most;
 }
 
-size_t sga_tile_count(const segattn_plan *plan, const segattn_queries *queries) {
-  return queries->q.shape[SEGATTN_BATCH] * plan->problem.kv_heads * tiles_of_head(plan, queries);
+size_t sga_tile_count(const segattn_plan *plan, const segattn_queries *queries, size_t most) {
+  return queries->q.shape[SEGATTN_BATCH] * plan->problem.kv_heads * tiles_of_head(plan, queries, most);
 }
 
-void sga_tile_number(sga_tile *t, const segattn_plan *plan, const segattn_queries *queries, size_t i) {
-  size_t tiles = tiles_of_head(plan, queries), rows = queries->q.shape[SEGATTN_POS] * plan->group;
+void sga_tile_number(sga_tile *t, const segattn_plan *plan, const segattn_queries *queries, size_t most, size_t i) {
+  size_t tiles = tiles_of_head(plan, queries, most), rows = queries->q.shape[SEGATTN_POS] * plan->group;
   t->plan = plan;
   t->queries = queries;
-  t->row = i % tiles * SGA_TILE;
-  t->n = rows - t->row < SGA_TILE ? rows - t->row : SGA_TILE;
+  t->row = i % tiles * most;
+  t->n = rows - t->row < most ? rows - t->row : most;
   t->kv_head = i / tiles % plan->problem.kv_heads;
   t->batch = i / tiles / plan->problem.kv_heads;
   t->tile = i % (tiles * plan->problem.kv_heads);
@@ -52,11 +52,11 @@ static size_t number_bytes(const segattn_plan *plan, size_t n) {
   return (n * plan->kernel->size + 63) / 64 * 64;
 }
 
-/* Rows across lanes have their scores in [key][SGA_LANES], and before that one row of queries at a time; rows one by one have scores, weights
-   and factors of SGA_ROWS.  */
+/* Rows across lanes have their scores in [key][SGA_LANES], and before that their queries, after that their outputs, row by row; rows one by
+   one have scores, weights and factors of SGA_ROWS.  */
 static size_t weights_bytes(const segattn_plan *plan, const sga_need *need) {
-  size_t lanes = SGA_LANES * need->keys > plan->pad_k ? SGA_LANES * need->keys : plan->pad_k;
-  return number_bytes(plan, need->lanes ? lanes : 3 * SGA_ROWS * SGA_BLOCK);
+  size_t dim = plan->pad_k > plan->pad_v ? plan->pad_k : plan->pad_v;
+  return number_bytes(plan, need->lanes ? SGA_LANES * (need->keys > dim ? need->keys : dim) : 3 * SGA_ROWS * SGA_BLOCK);
 }
 
 size_t sga_query_bytes(const segattn_plan *plan, const sga_need *need) {
@@ -99,13 +99,12 @@ static void decode_queries(const sga_tile *t) {
   const segattn_plan *plan = t->plan;
   const segattn_tensor *q = &t->queries->q;
   bool many = t->slabs->many;
-  if (many)
-    memset(t->q, 0, t->slabs->tile_rows * plan->pad_k * plan->kernel->size);
   for (size_t i = 0; i < t->n; i++) {
-    void *row = many ? t->scratch->weights : sga_number_at(plan, t->q, i * plan->pad_k);
+    size_t in_lanes = i % SGA_LANES;
+    void *row = many ? sga_number_at(plan, t->scratch->weights, in_lanes * plan->pad_k) : sga_number_at(plan, t->q, i * plan->pad_k);
     sga_decode(plan, q, sga_at(q, t->batch, t->head[i], t->query[i]), row, plan->problem.dim_k, plan->pad_k);
-    if (many)
-      plan->kernel->lane_set(sga_lanes_at(plan, t->q, i, plan->pad_k), i % SGA_LANES, row, plan->problem.dim_k);
+    if (many && (in_lanes == SGA_LANES - 1 || i == t->n - 1))
+      plan->kernel->lanes_set(sga_lanes_at(plan, t->q, i, plan->pad_k), t->scratch->weights, plan->pad_k, in_lanes + 1, plan->pad_k);
   }
 }
 

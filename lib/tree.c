@@ -121,7 +121,7 @@ static int put(sga_tree *t, sga_node node, sga_join *joins) {
   return n + carry(t, insert(t, node), joins + n);
 }
 
-static int close_block(sga_tree *t, sga_join *joins) {
+int sga_tree_close(sga_tree *t, sga_join *joins) {
   if (!t->open)
     return 0;
   t->open = false;
@@ -145,7 +145,7 @@ int sga_tree_enter(sga_tree *t, uint64_t block, sga_join *joins, bool *fresh) {
   *fresh = !(t->open && t->block == block);
   if (!*fresh)
     return 0;
-  int n = close_block(t, joins);
+  int n = sga_tree_close(t, joins);
   if (!t->begun) {
     t->begun = true;
     t->first = t->next = block;
@@ -197,7 +197,7 @@ static int merge_open(sga_tree *into, const sga_tree *from, int slab, sga_join *
   }
   if (into->open && into->block > from->block)
     return put(into, (sga_node){ from->block, 0, slab }, joins);
-  int n = close_block(into, joins);
+  int n = sga_tree_close(into, joins);
   into->open = true;
   into->block = from->block;
   into->slab = slab;
@@ -235,7 +235,7 @@ bool sga_tree_merge(sga_tree *into, const sga_tree *from, sga_merge *m) {
   if (from->open)
     m->copy[m->n_copies++] = (sga_join){ from->slab, take(into) };
   if (into->open && (from->open ? from->block > into->block : last >= 0 && node_first(from->node[last]) > into->block))
-    m->n_joins += close_block(into, m->join);   /* ours is the earlier */
+    m->n_joins += sga_tree_close(into, m->join);   /* ours is the earlier */
   for (int i = 0; i < from->n; i++) {
     sga_node node = from->node[i];
     node.slab = m->copy[i].right;

@@ -15,7 +15,8 @@ enum {
   SGA_BLOCK = 128,              /* keys of a block of the absolute grid */
   SGA_ROWS = 4,                 /* query rows that one kernel call serves: they share a KV head */
   SGA_LANES = 32,               /* query rows that the kernel for many rows serves, one a lane */
-  SGA_TILE = 64,                /* query rows that share a block of keys, decoded once and fetched once: a multiple of SGA_LANES */
+  SGA_TILE = 128,               /* query rows at most that share a block of keys, decoded once and fetched once: a multiple of SGA_LANES */
+  SGA_LEVELS = 8,               /* joins at most that a kernel call does by itself */
   SGA_PAD = 16                  /* decoded rows are padded with zeros to a multiple of this many numbers */
 };
 
@@ -55,13 +56,22 @@ typedef struct sga_piece {
   sga_counts *counts;
 } sga_piece;
 
+/* Accumulators of n rows, e and l side by side; o row by row of `dim` padded numbers (few), or [dim][SGA_LANES] (many).  */
+typedef struct sga_rows { void *e, *l, *o; } sga_rows;
+
+/* What will be read a block later, as it is stored: for each key of the piece a row, a hint.  from NULL: nothing.  */
+typedef struct sga_ahead { const char *from; ptrdiff_t stride; size_t bytes; } sga_ahead;
+
 /* Keys of one block for rows that share them, a row a lane.  */
 typedef struct sga_lanes {
   int keys, rows;               /* 1 .. SGA_BLOCK, 1 .. SGA_LANES; lanes past the rows hold anything */
+  bool fresh;                   /* the accumulators are empty, and their memory holds anything */
+  int levels;                   /* joins that follow: node[i] <- node[i] + what came before, the accumulators first; these are used up */
   size_t dim_k, dim_v;
   const void *k, *v;            /* numbers, as in sga_piece */
   size_t k_stride, v_stride;
-  size_t k_ahead, v_ahead;
+  sga_ahead k_next, v_next;
+  int turn, turns;              /* each of so many calls with these keys asks for its share of the next */
   const void *q;                /* numbers [dim_k][SGA_LANES] */
   const uint32_t *live;         /* for each key the lanes that attend it */
   bool all;                     /* every row attends every key */
@@ -69,14 +79,11 @@ typedef struct sga_lanes {
   const void *bias;             /* numbers [key][SGA_LANES], or NULL */
   const double *slope;          /* [SGA_LANES], as in sga_piece; NULL without slopes */
   const int64_t *distance;      /* [SGA_LANES] */
-  void *e, *l, *o;              /* numbers [SGA_LANES], [SGA_LANES], [dim_v][SGA_LANES] */
+  sga_rows open, node[SGA_LEVELS];      /* the accumulators, and what they are joined to: numbers [SGA_LANES], [dim_v][SGA_LANES] */
   void *m;                      /* numbers [SGA_LANES] */
   void *scores;                 /* scratch: numbers [SGA_BLOCK][SGA_LANES], 64-byte aligned */
   sga_counts *counts;
 } sga_lanes;
-
-/* Accumulators of n rows, e and l side by side; o row by row of `dim` padded numbers (few), or [dim][SGA_LANES] (many).  */
-typedef struct sga_rows { void *e, *l, *o; } sga_rows;
 
 typedef struct sga_kernel {
   const char *arithmetic, *isa;
@@ -88,10 +95,13 @@ typedef struct sga_kernel {
   void (*decode)(sga_stored stored, const void *from, void *to, size_t n);      /* n elements side by side to numbers */
   void (*clear)(sga_rows rows, size_t n, size_t dim);                   /* the empty accumulator */
   void (*sink)(sga_rows row, size_t dim, double t);                     /* rule 6: joins one key of value 0 to one row */
+  void (*sink_lanes)(sga_rows rows, size_t dim, const double *t);       /* to each lane; none where t is -inf */
   void (*divide)(sga_rows rows, size_t n, size_t dim);                  /* rule 6: o <- o / l, NaN canonical, no -0 */
-  void (*lane_set)(void *lanes, size_t lane, const void *row, size_t dim);      /* numbers [dim][SGA_LANES], one lane <- row */
-  void (*lane_get)(const void *lanes, size_t lane, void *row, size_t dim);      /* row <- one lane */
+  void (*divide_lanes)(sga_rows rows, size_t dim);
   bool (*infinite)(const void *numbers, size_t n);                      /* is one of n numbers infinite? */
+  uint32_t (*infinite_lanes)(sga_rows rows, size_t dim);                /* a bit per lane: is its l or an o infinite? */
+  void (*lanes_set)(void *lanes, const void *rows, size_t stride, size_t n, size_t dim);        /* numbers [dim][SGA_LANES] <- n rows of */
+  void (*lanes_get)(const void *lanes, void *const *rows, size_t n, size_t dim);        /* padded numbers; lanes past n 0; and back */
 } sga_kernel;
 
 #endif

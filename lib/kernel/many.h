@@ -2,121 +2,12 @@
 /* The block kernel with query rows across lanes: SGA_LANES rows against the keys of one block, in strips of two vectors.
 
    The same rules as few.h, so the same bits; K and V are read as broadcasts from where they lie, only Q is transposed.
-     scores    two of the eight chains at a time, c and c + 4, over MANY_KEYS keys: as many accumulators as there are registers;
-               sums of pairs of chains wait in the first-level cache.  One chain at a time over twice the keys was 2 % slower.
+     scores    many_scores.h
      weights   what the scores span is taken while they are in registers; where they are calm (weight.h), one pass makes the weights.
      values    MANY_DIMS dimensions at a time, in key order: a divisor of the numbers of a cache line (twelve, which fills the registers, but
-               takes two lines of a key as often as one, was a fifth slower).
-   The keys and values of the block after this one are asked for, into the second-level cache, while scores are made.
-   A chain begins with a product in place of a fused operation with +0, which differs in the sign of a zero alone: no weight sees it. */
-
-#define STRIP (2 * LANES)
-#define EACH_KEY(j) _Pragma("GCC unroll 16") for (int j = 0; j < MANY_KEYS; j++)
-
-typedef struct strip {
-  const sga_lanes *w;
-  int at;                       /* its first lane */
-  uint32_t lanes[2];            /* the lanes of each vector that hold rows */
-  num *s, *q, *e, *l, *o, *m;   /* at its first lane; rows of SGA_LANES */
-} strip;
-
-static inline uint32_t lanes_of(const strip *x, int j, int v) {         /* that attend key j */
-  return x->w->live[j] >> (x->at + v * LANES) & x->lanes[v];
-}
-
-/* ---- scores ---- */
-
-static inline __attribute__((always_inline)) void chain_pair(const strip *x, const num *const *k, int c, vec a[MANY_KEYS][2]) {
-  vec b[MANY_KEYS][2];
-  const num *q = x->q + c * SGA_LANES;
-  vec q0 = vec_load(q), q1 = vec_load(q + LANES), r0 = vec_load(q + 4 * SGA_LANES), r1 = vec_load(q + 4 * SGA_LANES + LANES);
-  EACH_KEY(j) {
-    vec y = vec_set1(k[j][c]), z = vec_set1(k[j][c + 4]);
-    a[j][0] = vec_mul(q0, y);
-    a[j][1] = vec_mul(q1, y);
-    b[j][0] = vec_mul(r0, z);
-    b[j][1] = vec_mul(r1, z);
-  }
-  for (size_t d = 8; d < x->w->dim_k; d += 8) {
-    q += 8 * SGA_LANES;
-    q0 = vec_load(q), q1 = vec_load(q + LANES);
-    EACH_KEY(j) {
-      vec y = vec_set1(k[j][d + (size_t)c]);
-      a[j][0] = vec_fma(q0, y, a[j][0]);
-      a[j][1] = vec_fma(q1, y, a[j][1]);
-    }
-    q0 = vec_load(q + 4 * SGA_LANES), q1 = vec_load(q + 4 * SGA_LANES + LANES);
-    EACH_KEY(j) {
-      vec y = vec_set1(k[j][d + (size_t)c + 4]);
-      b[j][0] = vec_fma(q0, y, b[j][0]);
-      b[j][1] = vec_fma(q1, y, b[j][1]);
-    }
-  }
-  EACH_KEY(j) {
-    a[j][0] = vec_add(a[j][0], b[j][0]);
-    a[j][1] = vec_add(a[j][1], b[j][1]);
-  }
-}
-
-typedef num sums[MANY_KEYS][STRIP];
-
-static inline __attribute__((always_inline)) void sums_store(sums to, vec a[MANY_KEYS][2]) {
-  EACH_KEY(j) {
-    vec_store(to[j], a[j][0]);
-    vec_store(to[j] + LANES, a[j][1]);
-  }
-}
-
-static inline __attribute__((always_inline)) void sums_add(const sums s, vec a[MANY_KEYS][2]) {       /* a <- s + a */
-  EACH_KEY(j) {
-    a[j][0] = vec_add(vec_load(s[j]), a[j][0]);
-    a[j][1] = vec_add(vec_load(s[j] + LANES), a[j][1]);
-  }
-}
-
-/* ((0+4) + (2+6)) + ((1+5) + (3+7)) for MANY_KEYS keys, the first n of which are wanted; what they span.  */
-static inline __attribute__((always_inline)) void scores_keys(const strip *x, const num *const *k, num *to, int n, range span[2]) {
-  sums even, odd;
-  vec a[MANY_KEYS][2];
-  chain_pair(x, k, 0, a);
-  sums_store(even, a);
-  chain_pair(x, k, 2, a);
-  sums_add(even, a);
-  sums_store(even, a);
-  chain_pair(x, k, 1, a);
-  sums_store(odd, a);
-  chain_pair(x, k, 3, a);
-  sums_add(odd, a);
-  sums_add(even, a);
-  EACH_KEY(j)
-    for (int v = 0; v < 2; v++) {
-      span[v] = range_with(span[v], a[j][v]);
-      if (j < n)
-        vec_store(to + j * SGA_LANES + v * LANES, a[j][v]);
-    }
-}
-
-static inline void ask_row(const num *row, size_t ahead, size_t dim) {
-  for (size_t i = 0; ahead && i < dim * sizeof(num); i += 64)
-    ask((const char *)row + ahead + i);
-}
-
-/* The scores, and what they span.  */
-static void strip_scores(const strip *x, range span[2]) {
-  const sga_lanes *w = x->w;
-  size_t k_ahead = x->at ? 0 : w->k_ahead, v_ahead = x->at ? 0 : w->v_ahead;
-  for (int j = 0; j < w->keys; j += MANY_KEYS) {
-    const num *k[MANY_KEYS];
-    int n = w->keys - j < MANY_KEYS ? w->keys - j : MANY_KEYS;
-    for (int i = 0; i < MANY_KEYS; i++) {       /* past the end: the last key again, not stored */
-      size_t at = (size_t)(i < n ? j + i : w->keys - 1);
-      k[i] = (const num *)w->k + at * w->k_stride;
-      ask_row(k[i], k_ahead, w->dim_k);
-      ask_row((const num *)w->v + at * w->v_stride, v_ahead, w->dim_v);
-    }
-    scores_keys(x, k, x->s + j * SGA_LANES, n, span);
-  }
-}
+               takes two lines of a key as often as one, was no faster).
+     joins     where the block is complete, its sums go from registers into the nodes that they are joined to (2 % of the time less than
+               joining what was stored).  */
 
 /* ---- exponents ---- */
 
@@ -246,11 +137,12 @@ static void strip_weights(const strip *x, vec c, int a, int b, int v) {
 
 /* ---- values ---- */
 
-static inline __attribute__((always_inline)) void dims(const strip *x, int a, int b, size_t d, int n, bool all) {
+/* Dimensions [d, d + n) of keys [a, b).  `fresh`: o begins at 0.  */
+static inline __attribute__((always_inline)) void dims(const strip *x, int a, int b, size_t d, int n, bool all, bool fresh) {
   vec o[MANY_DIMS][2];
   for (int i = 0; i < n; i++)
     for (int v = 0; v < 2; v++)
-      o[i][v] = vec_load(x->o + (d + (size_t)i) * SGA_LANES + v * LANES);
+      o[i][v] = fresh ? vec_set1(0) : vec_load(x->o + (d + (size_t)i) * SGA_LANES + v * LANES);
   for (int j = a; j < b; j++) {
     const num *value = (const num *)x->w->v + (size_t)j * x->w->v_stride + d, *p = x->s + j * SGA_LANES;
     vec p0 = vec_load(p), p1 = vec_load(p + LANES);
@@ -267,23 +159,34 @@ static inline __attribute__((always_inline)) void dims(const strip *x, int a, in
         o[i][1] = vec_fma_lanes(lanes_of(x, j, 1), p1, y, o[i][1]);
       }
   }
+  num *to = x->o;
+  for (int k = 0; k < x->levels; k++) {
+    to = (num *)x->w->node[k].o + x->at;
+    for (int i = 0; i < n; i++)
+      for (int v = 0; v < 2; v++)
+        o[i][v] = join_one(vec_load(to + (d + (size_t)i) * SGA_LANES + v * LANES), o[i][v], x->factor[k][v]);
+  }
   for (int i = 0; i < n; i++)
     for (int v = 0; v < 2; v++)
-      vec_store(x->o + (d + (size_t)i) * SGA_LANES + v * LANES, o[i][v]);
+      vec_store(to + (d + (size_t)i) * SGA_LANES + v * LANES, o[i][v]);
 }
 
-static inline __attribute__((always_inline)) void all_dims(const strip *x, int a, int b, bool all) {
+static inline __attribute__((always_inline)) void all_dims(const strip *x, int a, int b, bool all, bool fresh) {
   size_t d = 0;
-  for (; d + MANY_DIMS <= x->w->dim_v; d += MANY_DIMS)
-    dims(x, a, b, d, MANY_DIMS, all);
+  int asked = 0;
+  for (; d + MANY_DIMS <= x->w->dim_v; d += MANY_DIMS) {
+    for (; (size_t)asked * x->w->dim_v < (size_t)x->w->keys * (d + MANY_DIMS); asked++)
+      ask_next(x, &x->w->v_next, asked);
+    dims(x, a, b, d, MANY_DIMS, all, fresh);
+  }
   for (; d < x->w->dim_v; d += MANY_REST)
-    dims(x, a, b, d, MANY_REST, all);
+    dims(x, a, b, d, MANY_REST, all, fresh);
 }
 
 /* A lane that skips a key must not meet its value: keys that all lanes attend, then those that some do, in order.  */
 static void strip_values(const strip *x, int a, int b) {
   if (x->w->all) {
-    all_dims(x, a, b, true);
+    all_dims(x, a, b, true, false);
     return;
   }
   for (int from = a, to; from < b; from = to) {
@@ -291,10 +194,29 @@ static void strip_values(const strip *x, int a, int b) {
     for (to = from + 1; to < b && same == all; to += same == all)
       same = lanes_of(x, to, 0) == x->lanes[0] && lanes_of(x, to, 1) == x->lanes[1];
     if (all)
-      all_dims(x, from, to, true);
+      all_dims(x, from, to, true, false);
     else
-      all_dims(x, from, to, false);
+      all_dims(x, from, to, false, false);
   }
+}
+
+/* Of a calm strip whose lanes all attend all keys: one pass, from nothing to the joined sums.  Meanwhile the next values are asked for.  */
+static void strip_values_calm(strip *x) {
+  const sga_lanes *w = x->w;
+  for (int v = 0; v < 2; v++) {
+    vec e = vec_load(x->e + v * LANES), l = vec_load(x->l + v * LANES);
+    for (int k = 0; k < w->levels; k++) {
+      num *ed = (num *)w->node[k].e + x->at + v * LANES, *ld = (num *)w->node[k].l + x->at + v * LANES;
+      x->factor[k][v] = join_sums(ed, ld, e, l);
+      e = vec_load(ed);
+      l = vec_load(ld);
+    }
+  }
+  x->levels = w->levels;
+  if (w->fresh)
+    all_dims(x, 0, w->keys, true, true);
+  else
+    all_dims(x, 0, w->keys, true, false);
 }
 
 /* Key j moves the e of some lanes: l and o are scaled by P(e - n), those of the others by 1.  */
@@ -333,21 +255,45 @@ static void strip_wild(const strip *x, vec c) {
   }
 }
 
-static void absorb_strip(const strip *x) {
+static void strip_clear(const strip *x) {
+  for (int v = 0; v < 2; v++) {
+    vec_store(x->e + v * LANES, vec_set1(-NUM_MAX));
+    vec_store(x->l + v * LANES, vec_set1(0));
+  }
+}
+
+static void strip_clear_values(const strip *x) {
+  for (size_t d = 0; d < x->w->dim_v; d++)
+    for (int v = 0; v < 2; v++)
+      vec_store(x->o + d * SGA_LANES + v * LANES, vec_set1(0));
+}
+
+static void absorb_strip(strip *x) {
+  const sga_lanes *w = x->w;
   range span[2] = { range_empty(), range_empty() };
   uint32_t wild = 0;
   strip_scores(x, span);
   vec c = strip_span(x, span);
+  if (w->fresh)
+    strip_clear(x);
   for (int v = 0; v < 2; v++) {
     strip_begin(x, c, v);
     wild |= range_wild(span[v], vec_load(x->e + v * LANES)) & x->lanes[v];
   }
-  if (wild) {
-    strip_wild(x, c);
+  if (!wild)
+    strip_weights_calm(x, c);
+  if (!wild && w->all) {
+    strip_values_calm(x);
     return;
   }
-  strip_weights_calm(x, c);
-  strip_values(x, 0, x->w->keys);
+  if (w->fresh)
+    strip_clear_values(x);
+  if (wild)
+    strip_wild(x, c);
+  else
+    strip_values(x, 0, w->keys);
+  for (int k = 0; k < w->levels; k++)
+    join_strip(w->node[k], k ? w->node[k - 1] : w->open, x->at, STRIP, w->dim_v);
 }
 
 static uint32_t lane_bits(int n) {
@@ -356,8 +302,9 @@ static uint32_t lane_bits(int n) {
 
 static void absorb_lanes(const sga_lanes *w) {
   for (int at = 0; at < w->rows; at += STRIP) {
-    strip x = { w, at, { lane_bits(w->rows - at), lane_bits(w->rows - at - LANES) }, (num *)w->scores + at,
-                (num *)(uintptr_t)w->q + at, (num *)w->e + at, (num *)w->l + at, (num *)w->o + at, (num *)w->m + at };
+    strip x = { .w = w, .at = at, .lanes = { lane_bits(w->rows - at), lane_bits(w->rows - at - LANES) }, .s = (num *)w->scores + at,
+                .q = (num *)(uintptr_t)w->q + at, .e = (num *)w->open.e + at, .l = (num *)w->open.l + at,
+                .o = (num *)w->open.o + at, .m = (num *)w->m + at };
     absorb_strip(&x);
   }
 }

@@ -1,22 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is done to accumulators once keys are absorbed: joins (rule 5), sinks and the division (rule 6), for rows one by one and for rows
-   across lanes; rows into lanes and out of them; and the kernel's row of the table.  */
-
-/* left <- left + right (rule 5).  A product with P = 0 is not skipped, so that a NaN survives.  */
-static void join(sga_rows left, sga_rows right, size_t n, size_t dim) {
-  num *ed = left.e, *ld = left.l, *od = left.o;
-  const num *ea = right.e, *la = right.l, *oa = right.o;
-  for (size_t r = 0; r < n; r++, od += dim, oa += dim) {
-    num m = ed[r] > ea[r] ? ed[r] : ea[r];
-    vec fd = vec_set1(power(ed[r] - m)), fa = vec_set1(power(ea[r] - m));
-    num l[LANES];
-    vec_store(l, vec_fma(vec_set1(ld[r]), fd, vec_mul(vec_set1(la[r]), fa)));
-    ld[r] = l[0];
-    for (size_t d = 0; d < dim; d += LANES)
-      vec_store(od + d, vec_fma(vec_load(od + d), fd, vec_mul(vec_load(oa + d), fa)));
-    ed[r] = m;
-  }
-}
+/* What is done to accumulators before and after keys are absorbed: cleared, sinks and the division (rule 6), for rows one by one; and the
+   kernel's row of the table.  */
 
 static void clear(sga_rows rows, size_t n, size_t dim) {
   num *e = rows.e, *l = rows.l, *o = rows.o;
@@ -50,38 +34,6 @@ static void divide(sga_rows rows, size_t n, size_t dim) {
     }
 }
 
-static void join_lanes(sga_rows left, sga_rows right, size_t dim) {
-  for (int at = 0; at < SGA_LANES; at += LANES) {
-    num *ed = (num *)left.e + at, *ld = (num *)left.l + at, *od = (num *)left.o + at, fd[LANES], fa[LANES];
-    const num *ea = (num *)right.e + at, *la = (num *)right.l + at, *oa = (num *)right.o + at;
-    for (int i = 0; i < LANES; i++) {
-      num m = ed[i] > ea[i] ? ed[i] : ea[i];
-      fd[i] = power(ed[i] - m);
-      fa[i] = power(ea[i] - m);
-      ed[i] = m;
-    }
-    vec d = vec_load(fd), a = vec_load(fa);
-    vec_store(ld, vec_fma(vec_load(ld), d, vec_mul(vec_load(la), a)));
-    for (size_t i = 0; i < dim; i++, od += SGA_LANES, oa += SGA_LANES)
-      vec_store(od, vec_fma(vec_load(od), d, vec_mul(vec_load(oa), a)));
-  }
-}
-
-/* Row `lane` of rows that lie across lanes, from and to numbers side by side.  */
-static void lane_set(void *lanes, size_t lane, const void *row, size_t dim) {
-  num *to = (num *)lanes + lane;
-  const num *from = row;
-  for (size_t d = 0; d < dim; d++)
-    to[d * SGA_LANES] = from[d];
-}
-
-static void lane_get(const void *lanes, size_t lane, void *row, size_t dim) {
-  const num *from = (const num *)lanes + lane;
-  num *to = row;
-  for (size_t d = 0; d < dim; d++)
-    to[d] = from[d * SGA_LANES];
-}
-
 static bool infinite(const void *numbers, size_t n) {
   const num *x = numbers;
   int found = 0;
@@ -106,6 +58,6 @@ static void decode(sga_stored stored, const void *from, void *to, size_t n) {
 }
 
 const sga_kernel SGA_PASTE(sga_kernel, NUM, SGA_ISA) = {
-  SGA_TEXT(NUM), SGA_TEXT(SGA_ISA), sizeof(num), absorb, absorb_lanes, join, join_lanes, decode, clear, sink, divide,
-  lane_set, lane_get, infinite
+  SGA_TEXT(NUM), SGA_TEXT(SGA_ISA), sizeof(num), absorb, absorb_lanes, join, join_lanes, decode, clear, sink, sink_lanes, divide,
+  divide_lanes, infinite, infinite_lanes, lanes_set, lanes_get
 };

@@ -6,6 +6,7 @@
    chains     the eight FMA chains of CHAIN_KEYS scores (rule 1): lane c of key i sums d = c, c + 8, c + 16, ...
    The _as forms load elements that are stored as an sga_stored, decoded; with f64 numbers they are numbers always.
    A comparison gives a bit per lane and is false for NaN.  vec_max(a, b) is a > b ? a : b, vec_min(a, b) is a < b ? a : b;
+   vec_transpose(a): element j of a[i] and element i of a[j] change places.
    vec_largest(a) is the largest of the lanes, none of which is NaN.
    vec_pow2(k) is 2^k for integers EXPONENT_MIN <= k <= 127 and any number otherwise; vec_scale(p, k) is p 2^k for an integer k
    where p and the result are normal, and any number otherwise.  */

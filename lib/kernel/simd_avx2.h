@@ -5,7 +5,7 @@
 
 #if NUM_BITS == 32
 
-enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 2, VALUE_VECS = 2, MANY_KEYS = 3, MANY_DIMS = 6, MANY_REST = 2 };
+enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 2, VALUE_VECS = 2, MANY_KEYS = 3, MANY_LAST = 2, MANY_DIMS = 6, MANY_REST = 2 };
 typedef __m256 vec;
 typedef __m256 chains;
 
@@ -43,6 +43,25 @@ static inline vec vec_select(uint32_t lanes, vec a, vec b) {
   return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(on));
 }
 static inline vec vec_fma_lanes(uint32_t lanes, vec a, vec b, vec c) { return vec_select(lanes, vec_fma(a, b, c), c); }
+static inline void vec_transpose(vec a[LANES]) {       /* 2 x 2, 4 x 4, then halves of registers */
+  __m256 b[LANES];
+  for (int i = 0; i < LANES; i += 4)
+    for (int j = 0; j < 2; j++) {
+      __m256 x = _mm256_unpacklo_ps(a[i + 2 * j], a[i + 2 * j + 1]), y = _mm256_unpackhi_ps(a[i + 2 * j], a[i + 2 * j + 1]);
+      b[i + 2 * j] = x;
+      b[i + 2 * j + 1] = y;
+    }
+  for (int i = 0; i < LANES; i += 4)
+    for (int j = 0; j < 2; j++) {
+      a[i + 2 * j] = _mm256_shuffle_ps(b[i + j], b[i + j + 2], 0x44);
+      a[i + 2 * j + 1] = _mm256_shuffle_ps(b[i + j], b[i + j + 2], 0xee);
+    }
+  for (int i = 0; i < 4; i++) {
+    __m256 x = _mm256_permute2f128_ps(a[i], a[i + 4], 0x20), y = _mm256_permute2f128_ps(a[i], a[i + 4], 0x31);
+    a[i] = x;
+    a[i + 4] = y;
+  }
+}
 
 static inline chains chains_zero(void) { return _mm256_setzero_ps(); }
 static inline chains chains_query(const num *q) { return _mm256_loadu_ps(q); }
@@ -71,7 +90,7 @@ static inline void chains_sum4(const chains x[4], num *s) {
 
 #else
 
-enum { LANES = 4, CHAIN_KEYS = 1, SCORE_ROWS = 1, VALUE_VECS = 2, MANY_KEYS = 3, MANY_DIMS = 6, MANY_REST = 2 };
+enum { LANES = 4, CHAIN_KEYS = 1, SCORE_ROWS = 1, VALUE_VECS = 2, MANY_KEYS = 3, MANY_LAST = 2, MANY_DIMS = 6, MANY_REST = 2 };
 typedef __m256d vec;
 typedef struct chains { __m256d low, high; } chains;
 
@@ -107,6 +126,14 @@ static inline vec vec_select(uint32_t lanes, vec a, vec b) {
   return _mm256_blendv_pd(b, a, _mm256_castsi256_pd(on));
 }
 static inline vec vec_fma_lanes(uint32_t lanes, vec a, vec b, vec c) { return vec_select(lanes, vec_fma(a, b, c), c); }
+static inline void vec_transpose(vec a[LANES]) {
+  __m256d w = _mm256_unpacklo_pd(a[0], a[1]), x = _mm256_unpackhi_pd(a[0], a[1]);
+  __m256d y = _mm256_unpacklo_pd(a[2], a[3]), z = _mm256_unpackhi_pd(a[2], a[3]);
+  a[0] = _mm256_permute2f128_pd(w, y, 0x20);
+  a[1] = _mm256_permute2f128_pd(x, z, 0x20);
+  a[2] = _mm256_permute2f128_pd(w, y, 0x31);
+  a[3] = _mm256_permute2f128_pd(x, z, 0x31);
+}
 
 static inline chains chains_zero(void) { return (chains){ _mm256_setzero_pd(), _mm256_setzero_pd() }; }
 static inline chains chains_query(const num *q) { return (chains){ _mm256_loadu_pd(q), _mm256_loadu_pd(q + 4) }; }

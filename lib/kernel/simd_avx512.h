@@ -5,7 +5,7 @@
 
 #if NUM_BITS == 32
 
-enum { LANES = 16, CHAIN_KEYS = 2, SCORE_ROWS = 4, VALUE_VECS = 4, MANY_KEYS = 6, MANY_DIMS = 8, MANY_REST = 8 };
+enum { LANES = 16, CHAIN_KEYS = 2, SCORE_ROWS = 4, VALUE_VECS = 4, MANY_KEYS = 6, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
 typedef __m512 vec;
 typedef __m512 chains;
 
@@ -31,6 +31,29 @@ static inline vec vec_pow2(vec k) { return _mm512_scalef_ps(_mm512_set1_ps(1), k
 static inline vec vec_scale(vec p, vec k) { return _mm512_scalef_ps(p, k); }
 static inline vec vec_select(uint32_t lanes, vec a, vec b) { return _mm512_mask_mov_ps(b, (__mmask16)lanes, a); }
 static inline vec vec_fma_lanes(uint32_t lanes, vec a, vec b, vec c) { return _mm512_mask3_fmadd_ps(a, b, c, (__mmask16)lanes); }
+static inline void vec_transpose(vec a[LANES]) {       /* 2 x 2, 4 x 4, then quarters of registers */
+  __m512 b[LANES];
+  for (int i = 0; i < LANES; i += 2) {
+    b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
+    b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
+  }
+  for (int i = 0; i < LANES; i += 4)
+    for (int j = 0; j < 2; j++) {
+      __m512d x = _mm512_castps_pd(b[i + j]), y = _mm512_castps_pd(b[i + j + 2]);
+      a[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(x, y));
+      a[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(x, y));
+    }
+  for (int i = 0; i < 4; i++) {
+    __m512 x = _mm512_shuffle_f32x4(a[i], a[i + 4], 0x88), y = _mm512_shuffle_f32x4(a[i + 8], a[i + 12], 0x88);
+    __m512 z = _mm512_shuffle_f32x4(a[i], a[i + 4], 0xdd), w = _mm512_shuffle_f32x4(a[i + 8], a[i + 12], 0xdd);
+    b[i] = _mm512_shuffle_f32x4(x, y, 0x88);
+    b[i + 4] = _mm512_shuffle_f32x4(z, w, 0x88);
+    b[i + 8] = _mm512_shuffle_f32x4(x, y, 0xdd);
+    b[i + 12] = _mm512_shuffle_f32x4(z, w, 0xdd);
+  }
+  for (int i = 0; i < LANES; i++)
+    a[i] = b[i];
+}
 
 static inline chains chains_zero(void) { return _mm512_setzero_ps(); }
 static inline chains chains_query(const num *q) {
@@ -68,7 +91,7 @@ static inline void chains_sum4(const chains x[4], num *s) {
 
 #else
 
-enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 4, VALUE_VECS = 4, MANY_KEYS = 6, MANY_DIMS = 8, MANY_REST = 8 };
+enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 4, VALUE_VECS = 4, MANY_KEYS = 6, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
 typedef __m512d vec;
 typedef __m512d chains;
 
@@ -94,6 +117,21 @@ static inline vec vec_pow2(vec k) { return _mm512_scalef_pd(_mm512_set1_pd(1), k
 static inline vec vec_scale(vec p, vec k) { return _mm512_scalef_pd(p, k); }
 static inline vec vec_select(uint32_t lanes, vec a, vec b) { return _mm512_mask_mov_pd(b, (__mmask8)lanes, a); }
 static inline vec vec_fma_lanes(uint32_t lanes, vec a, vec b, vec c) { return _mm512_mask3_fmadd_pd(a, b, c, (__mmask8)lanes); }
+static inline void vec_transpose(vec a[LANES]) {
+  __m512d b[LANES];
+  for (int i = 0; i < LANES; i += 2) {
+    b[i] = _mm512_unpacklo_pd(a[i], a[i + 1]);
+    b[i + 1] = _mm512_unpackhi_pd(a[i], a[i + 1]);
+  }
+  for (int i = 0; i < 2; i++) {
+    __m512d x = _mm512_shuffle_f64x2(b[i], b[i + 2], 0x88), y = _mm512_shuffle_f64x2(b[i + 4], b[i + 6], 0x88);
+    __m512d z = _mm512_shuffle_f64x2(b[i], b[i + 2], 0xdd), w = _mm512_shuffle_f64x2(b[i + 4], b[i + 6], 0xdd);
+    a[i] = _mm512_shuffle_f64x2(x, y, 0x88);
+    a[i + 2] = _mm512_shuffle_f64x2(z, w, 0x88);
+    a[i + 4] = _mm512_shuffle_f64x2(x, y, 0xdd);
+    a[i + 6] = _mm512_shuffle_f64x2(z, w, 0xdd);
+  }
+}
 
 static inline chains chains_zero(void) { return _mm512_setzero_pd(); }
 static inline chains chains_query(const num *q) { return _mm512_loadu_pd(q); }

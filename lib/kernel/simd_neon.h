@@ -9,7 +9,7 @@
 
 #if NUM_BITS == 32
 
-enum { LANES = 4, CHAIN_KEYS = 1, SCORE_ROWS = 2, VALUE_VECS = 4, MANY_KEYS = 4, MANY_DIMS = 8, MANY_REST = 8 };
+enum { LANES = 4, CHAIN_KEYS = 1, SCORE_ROWS = 2, VALUE_VECS = 4, MANY_KEYS = 4, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
 typedef float32x4_t vec;
 typedef struct chains { float32x4_t low, high; } chains;
 
@@ -44,6 +44,13 @@ static inline vec vec_select(uint32_t lanes, vec a, vec b) {
   return vbslq_f32(vtstq_u32(vdupq_n_u32(lanes), vld1q_u32(bit)), a, b);
 }
 static inline vec vec_fma_lanes(uint32_t lanes, vec a, vec b, vec c) { return vec_select(lanes, vec_fma(a, b, c), c); }
+static inline void vec_transpose(vec a[LANES]) {
+  float32x4_t w = vtrn1q_f32(a[0], a[1]), x = vtrn2q_f32(a[0], a[1]), y = vtrn1q_f32(a[2], a[3]), z = vtrn2q_f32(a[2], a[3]);
+  a[0] = vcombine_f32(vget_low_f32(w), vget_low_f32(y));
+  a[1] = vcombine_f32(vget_low_f32(x), vget_low_f32(z));
+  a[2] = vcombine_f32(vget_high_f32(w), vget_high_f32(y));
+  a[3] = vcombine_f32(vget_high_f32(x), vget_high_f32(z));
+}
 
 static inline chains chains_zero(void) { return (chains){ vdupq_n_f32(0), vdupq_n_f32(0) }; }
 static inline chains chains_query(const num *q) { return (chains){ vld1q_f32(q), vld1q_f32(q + 4) }; }
@@ -77,7 +84,7 @@ static inline void chains_sum4(const chains x[4], num *s) {
 
 #else
 
-enum { LANES = 2, CHAIN_KEYS = 1, SCORE_ROWS = 1, VALUE_VECS = 4, MANY_KEYS = 4, MANY_DIMS = 8, MANY_REST = 8 };
+enum { LANES = 2, CHAIN_KEYS = 1, SCORE_ROWS = 1, VALUE_VECS = 4, MANY_KEYS = 4, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
 typedef float64x2_t vec;
 typedef struct chains { float64x2_t x[4]; } chains;
 
@@ -112,6 +119,11 @@ static inline vec vec_select(uint32_t lanes, vec a, vec b) {
   return vbslq_f64(vtstq_u64(vdupq_n_u64(lanes), vld1q_u64(bit)), a, b);
 }
 static inline vec vec_fma_lanes(uint32_t lanes, vec a, vec b, vec c) { return vec_select(lanes, vec_fma(a, b, c), c); }
+static inline void vec_transpose(vec a[LANES]) {
+  float64x2_t x = vtrn1q_f64(a[0], a[1]), y = vtrn2q_f64(a[0], a[1]);
+  a[0] = x;
+  a[1] = y;
+}
 
 static inline chains chains_zero(void) { return (chains){ { vdupq_n_f64(0), vdupq_n_f64(0), vdupq_n_f64(0), vdupq_n_f64(0) } }; }
 static inline chains chains_query(const num *q) {

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 4, VALUE_VECS = 2, MANY_KEYS = 2, MANY_DIMS = 4, MANY_REST = 4 };
+enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 4, VALUE_VECS = 2, MANY_KEYS = 2, MANY_LAST = 2, MANY_DIMS = 4, MANY_REST = 4 };
 
 typedef struct vec { num x[LANES]; } vec;
 typedef vec chains;
@@ -123,6 +123,14 @@ static inline vec vec_scale(vec p, vec k) { return vec_mul(p, vec_pow2(k)); }
 
 static inline vec vec_select(uint32_t lanes, vec a, vec b) { EACH(i) b.x[i] = lanes >> i & 1 ? a.x[i] : b.x[i]; return b; }
 static inline vec vec_fma_lanes(uint32_t lanes, vec a, vec b, vec c) { return vec_select(lanes, vec_fma(a, b, c), c); }
+static inline void vec_transpose(vec a[LANES]) {
+  for (int j = 1; j < LANES; j++)
+    for (int i = 0; i < j; i++) {
+      num x = a[i].x[j];
+      a[i].x[j] = a[j].x[i];
+      a[j].x[i] = x;
+    }
+}
 
 static inline chains chains_zero(void) { return vec_set1(0); }
 static inline chains chains_query(const num *q) { return vec_load(q); }

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Strips: two vectors of query rows across lanes, and their scores against the keys of a block (rule 1 of BOUNDS, section 1).
+
+   Two of the eight chains at a time, c and c + 4, over MANY_KEYS keys: as many accumulators as there are registers; sums of pairs of chains
+   wait in the first-level cache.  One chain at a time over twice the keys was 2 % slower, three vectors of rows over fewer keys no faster.
+   A chain begins with a product in place of a fused operation with +0, which differs in the sign of a zero alone: no weight sees it.
+
+   What will be read a block later is asked for meanwhile, into the second-level cache, a few lines at a time: prefetches wait for the same
+   buffers as loads that miss, and all of a block at once, while the first strip was made, held up an eighth of the time.  */
+
+#define STRIP (2 * LANES)
+#define EACH_KEY(j) _Pragma("GCC unroll 16") for (int j = 0; j < keys; j++)
+
+typedef struct strip {
+  const sga_lanes *w;
+  int at;                       /* its first lane */
+  uint32_t lanes[2];            /* the lanes of each vector that hold rows */
+  num *s, *q, *e, *l, *o, *m;   /* at its first lane; rows of SGA_LANES */
+  int levels;                   /* joins that the loop over V ends with, once their factors are known */
+  factors factor[SGA_LEVELS][2];
+} strip;
+
+static inline uint32_t lanes_of(const strip *x, int j, int v) {         /* that attend key j */
+  return x->w->live[j] >> (x->at + v * LANES) & x->lanes[v];
+}
+
+static inline __attribute__((always_inline)) void chain_pair(const strip *x, const num *const *k, int keys, int c,
+                                                             vec a[MANY_KEYS][2]) {
+  vec b[MANY_KEYS][2];
+  const num *q = x->q + c * SGA_LANES;
+  vec q0 = vec_load(q), q1 = vec_load(q + LANES), r0 = vec_load(q + 4 * SGA_LANES), r1 = vec_load(q + 4 * SGA_LANES + LANES);
+  EACH_KEY(j) {
+    vec y = vec_set1(k[j][c]), z = vec_set1(k[j][c + 4]);
+    a[j][0] = vec_mul(q0, y);
+    a[j][1] = vec_mul(q1, y);
+    b[j][0] = vec_mul(r0, z);
+    b[j][1] = vec_mul(r1, z);
+  }
+  for (size_t d = 8; d < x->w->dim_k; d += 8) {
+    q += 8 * SGA_LANES;
+    q0 = vec_load(q), q1 = vec_load(q + LANES);
+    EACH_KEY(j) {
+      vec y = vec_set1(k[j][d + (size_t)c]);
+      a[j][0] = vec_fma(q0, y, a[j][0]);
+      a[j][1] = vec_fma(q1, y, a[j][1]);
+    }
+    q0 = vec_load(q + 4 * SGA_LANES), q1 = vec_load(q + 4 * SGA_LANES + LANES);
+    EACH_KEY(j) {
+      vec y = vec_set1(k[j][d + (size_t)c + 4]);
+      b[j][0] = vec_fma(q0, y, b[j][0]);
+      b[j][1] = vec_fma(q1, y, b[j][1]);
+    }
+  }
+  EACH_KEY(j) {
+    a[j][0] = vec_add(a[j][0], b[j][0]);
+    a[j][1] = vec_add(a[j][1], b[j][1]);
+  }
+}
+
+typedef num sums[MANY_KEYS][STRIP];
+
+static inline __attribute__((always_inline)) void sums_store(sums to, int keys, vec a[MANY_KEYS][2]) {
+  EACH_KEY(j) {
+    vec_store(to[j], a[j][0]);
+    vec_store(to[j] + LANES, a[j][1]);
+  }
+}
+
+static inline __attribute__((always_inline)) void sums_add(const sums s, int keys, vec a[MANY_KEYS][2]) {     /* a <- s + a */
+  EACH_KEY(j) {
+    a[j][0] = vec_add(vec_load(s[j]), a[j][0]);
+    a[j][1] = vec_add(vec_load(s[j] + LANES), a[j][1]);
+  }
+}
+
+/* ((0+4) + (2+6)) + ((1+5) + (3+7)) for so many keys, the first n of which are wanted; what they span.  */
+static inline __attribute__((always_inline)) void scores_keys(const strip *x, const num *const *k, int keys, num *to, int n,
+                                                              range span[2]) {
+  sums even, odd;
+  vec a[MANY_KEYS][2];
+  chain_pair(x, k, keys, 0, a);
+  sums_store(even, keys, a);
+  chain_pair(x, k, keys, 2, a);
+  sums_add(even, keys, a);
+  sums_store(even, keys, a);
+  chain_pair(x, k, keys, 1, a);
+  sums_store(odd, keys, a);
+  chain_pair(x, k, keys, 3, a);
+  sums_add(odd, keys, a);
+  sums_add(even, keys, a);
+  EACH_KEY(j)
+    for (int v = 0; v < 2; v++) {
+      span[v] = range_with(span[v], a[j][v]);
+      if (j < n)
+        vec_store(to + j * SGA_LANES + v * LANES, a[j][v]);
+    }
+}
+
+/* The strip's share of row j of what comes next: lines by turns.  */
+static inline void ask_next(const strip *x, const sga_ahead *next, int j) {
+  enum { STRIPS = SGA_LANES / STRIP };
+  size_t turn = (size_t)(x->w->turn * STRIPS + x->at / STRIP), turns = (size_t)(x->w->turns * STRIPS);
+  for (size_t i = turn * 64; next->from && i < next->bytes; i += turns * 64)
+    ask(next->from + j * next->stride + i);
+}
+
+/* The scores, and what they span.  Sixes and, so that nothing is left of a block, fours.  */
+static void strip_scores(const strip *x, range span[2]) {
+  const sga_lanes *w = x->w;
+  for (int j = 0, step; j < w->keys; j += step) {
+    const num *k[MANY_KEYS];
+    int left = w->keys - j;
+    step = left < MANY_KEYS || left == 2 * MANY_LAST ? MANY_LAST : MANY_KEYS;
+    for (int i = 0; i < step; i++) {            /* past the end: the last key again, not stored */
+      k[i] = (const num *)w->k + (size_t)(i < left ? j + i : w->keys - 1) * w->k_stride;
+      if (i < left)
+        ask_next(x, &w->k_next, j + i);
+    }
+    if (step == MANY_KEYS)
+      scores_keys(x, k, MANY_KEYS, x->s + j * SGA_LANES, left, span);
+    else
+      scores_keys(x, k, MANY_LAST, x->s + j * SGA_LANES, left, span);
+  }
+}
