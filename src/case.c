@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One case: prepare, run, measure.
 
-   Four sides see the same stored bits: standard (one segment), segmented, the references, and the oracle in double-double.  Where
-   segments differ in format, the standard side reads the same values in one wider format, which changes no bit of its output.  */
+   Four sides see the same stored bits: standard (one segment), segmented, the references, and the oracle in double-double.
+   Where segments differ in format, the standard side reads the same values in one wider format, which changes no bit of its
+   output.
+   A fifth, the oracle on the inputs before storage rounded them, tells what storage costs (case_oracle.c).  */
 
 #include "case.h"
 
@@ -11,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "case_oracle.h"
 #include "hash.h"
 #include "message.h"
 #include "work.h"
@@ -68,57 +71,7 @@ static int case_sides(result *r, const case_spec *c, work *w) {
   return status;
 }
 
-/* ---- the oracle, kept while the values stay the same ---- */
-
-static struct {
-  char digest[65];
-  array out, lse, error;
-} kept;
-
-void case_forget(void) {
-  array_free(&kept.out);
-  array_free(&kept.lse);
-  array_free(&kept.error);
-  *kept.digest = 0;
-}
-
-static int copy(array *to, const array *from) {
-  return array_convert(to, from->format, from);
-}
-
-static int case_oracle(result *r, const work *w) {
-  int status = DONE;
-  if (strcmp(kept.digest, r->inputs_digest)) {
-    case_forget();
-    oracle_problem p = work_oracle(w, r->in.q_start, 0);
-    status = oracle_attend(&kept.out, &kept.lse, &kept.error, &p, &r->in.q, &r->in.k, &r->in.v, &r->in.mask);
-    if (!status)
-      snprintf(kept.digest, sizeof kept.digest, "%s", r->inputs_digest);
-  }
-  if (!status && (copy(&r->oracle_out, &kept.out) || copy(&r->oracle_lse, &kept.lse) || copy(&r->oracle_error, &kept.error)))
-    status = FILES;
-  return status;
-}
-
 /* ---- digests ---- */
-
-/* What a provider sees: every number of the problem and the stored bits.  */
-static int digest_inputs(result *r, const case_spec *c, const work *w) {
-  char text[256];
-  hash *h = hash_alloc();
-  if (!h)
-    return fail(FILES, "out of memory");
-  snprintf(text, sizeof text, "scale %a softcap %a causal %d window %zu alibi %d q_start %" PRId64, segattn_plan_scale(w->plan),
-           c->softcap, c->causal, c->window, c->alibi, r->in.q_start);
-  hash_text(h, text);
-  hash_array(h, &r->in.q);
-  hash_array(h, &r->in.k);
-  hash_array(h, &r->in.v);
-  if (r->in.mask.data)
-    hash_array(h, &r->in.mask);
-  hash_end(h, r->inputs_digest);
-  return DONE;
-}
 
 static int digest_outputs(result *r) {
   hash *h = hash_alloc();
@@ -190,7 +143,8 @@ bool case_answers(const result *r, const case_spec *c, uint64_t seed) {
   for (size_t i = 0; case_setting(c, i, &s); i++)
     if (strcmp(setting_of(r, s.name), s.value))
       return false;
-  return r->standard.out.data && r->segmented.out.data && r->n_errors >= 3;
+  return r->standard.out.data && r->segmented.out.data && result_errors(r, "segmented-oracle")
+    && result_errors(r, "oracle-unquantised");
 }
 
 /* ---- measures ---- */
@@ -233,6 +187,17 @@ static int case_measure(result *r) {
   return status;
 }
 
+/* What storage costs, before any arithmetic: exact attention on the stored inputs against that on the inputs before they were
+   rounded.  And what both cost together, where storage costs anything.  */
+static int measure_storage(result *r) {
+  const bool lossy = r->unquantised.data != NULL;
+  const array *exact = lossy ? &r->unquantised : &r->oracle_out;
+  int status = add_pair(r, "oracle-unquantised", &r->oracle_out, exact, false, SEGATTN_F64);
+  if (!status && lossy)
+    status = add_pair(r, "segmented-unquantised", &r->segmented.out, exact, false, r->segmented.out.format);
+  return status;
+}
+
 int case_measure_reference(result *r, const reference *ref) {
   char pair[2 * NAME_SIZE];
   if (!ref->available)
@@ -259,15 +224,17 @@ int case_compute(result *r, const case_spec *c, uint64_t seed, const case_option
   if (!status)
     status = case_work(&w, c, &r->in, options);
   if (!status)
-    status = digest_inputs(r, c, &w);
-  if (!status)
     status = case_sides(r, c, &w);
   if (!status)
-    status = case_oracle(r, &w);
+    status = oracle_of_case(r, c, &w);
+  if (!status)
+    status = unquantised_of_case(r, c, seed, &w);
   if (!status)
     status = digest_outputs(r);
   if (!status)
     status = case_measure(r);
+  if (!status)
+    status = measure_storage(r);
   work_free(&w);
   if (status)
     result_free(r);

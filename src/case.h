@@ -11,13 +11,13 @@ typedef struct case_options {
   const char *isa;              /* NULL: the best */
 } case_options;
 
-/* Inputs, both sides, oracle, bound, the pairs that need no reference, digests.  0, USAGE or FILES.  The oracle of one case
-   is kept for the next when both see the same values.  */
+/* Inputs, both sides, oracles, bound, the pairs that need no reference, digests.  0, USAGE or FILES.  The oracles of one case
+   are kept for the next when both see the same values.  */
 int case_compute(result *r, const case_spec *c, uint64_t seed, const case_options *options);
 /* Adds the pairs of a reference that has just been added.  */
 int case_measure_reference(result *r, const reference *ref);
 /* Are these the settings of the case, under this seed and this version: does the result answer the case?  */
 bool case_answers(const result *r, const case_spec *c, uint64_t seed);
-void case_forget(void);         /* frees the oracle that was kept */
+void case_forget(void);         /* frees the oracles that were kept */
 
 #endif

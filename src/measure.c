@@ -210,18 +210,26 @@ static void find_worst(errors *e, const elements *x, const double *a, const doub
     e->worst_bound = bound[worst];
 }
 
-/* rms(d) / rms(b), over the elements in which b is finite; infinite differences count wherever they are.  */
-static double relative_rms(const elements *x, const double *b, double *scratch) {
-  size_t n = 0;
-  for (size_t i = 0; i < x->n; i++)
+/* rms(d) / rms(b) of n elements from number `first` on, over those in which b is finite; infinite differences count wherever
+   they are.  */
+static double relative_rms(const elements *x, const double *b, size_t first, size_t n, double *scratch) {
+  size_t finite = 0;
+  for (size_t i = first; i < first + n; i++)
     if (isfinite(b[i]))
-      scratch[n++] = b[i];
-  double square = n == 0 ? 0 : gsl_stats_tss_m(scratch, 1, n, 0);
+      scratch[finite++] = b[i];
+  double square = finite == 0 ? 0 : gsl_stats_tss_m(scratch, 1, finite, 0);
   if (square == 0)
     return NAN;
-  if (isinf(gsl_stats_max(x->magnitude, 1, x->n)))
+  if (isinf(gsl_stats_max(x->magnitude + first, 1, n)))
     return INFINITY;
-  return sqrt(gsl_stats_tss_m(x->d, 1, x->n, 0) / square);
+  return sqrt(gsl_stats_tss_m(x->d + first, 1, n, 0) / square);
+}
+
+static void relative(errors *e, const elements *x, const double *b, double *scratch) {
+  size_t heads = e->batch * e->heads, n = e->queries * e->dim;
+  e->relative_rms = relative_rms(x, b, 0, x->n, scratch);
+  for (size_t h = 0; h < heads; h++)
+    e->relative_by_head[h] = relative_rms(x, b, h * n, n, scratch);
 }
 
 static void count_special(errors *e, size_t n, const double *a, const double *b) {
@@ -240,11 +248,12 @@ static void count_special(errors *e, size_t n, const double *a, const double *b)
 static int tables_alloc(errors *e) {
   size_t heads = e->batch * e->heads;
   e->by_head = calloc(heads * STATISTICS + 1, sizeof(double));
+  e->relative_by_head = calloc(heads + 1, sizeof(double));
   e->by_element = calloc(heads * e->dim * STATISTICS + 1, sizeof(double));
   e->by_query = calloc(heads * e->queries * STATISTICS + 1, sizeof(double));
   e->quantiles = calloc(heads * PROBABILITIES + 1, sizeof(double));
   e->histogram = calloc(heads * BINS + 1, sizeof(double));
-  return e->by_head && e->by_element && e->by_query && e->quantiles && e->histogram ? DONE : FILES;
+  return e->by_head && e->relative_by_head && e->by_element && e->by_query && e->quantiles && e->histogram ? DONE : FILES;
 }
 
 int errors_measure(errors *e, const char *pair, const double *a, const double *b, const double *bound, const size_t shape[4],
@@ -263,7 +272,7 @@ int errors_measure(errors *e, const char *pair, const double *a, const double *b
     by_axes(e, &x);
     find_worst(e, &x, a, b, bound);
     count_special(e, n, a, b);
-    e->relative_rms = relative_rms(&x, b, x.ulps);      /* the ulps have been used */
+    relative(e, &x, b, x.ulps);         /* the ulps have been used */
   }
   elements_free(&x);
   if (status == DONE)
@@ -274,6 +283,7 @@ int errors_measure(errors *e, const char *pair, const double *a, const double *b
 
 void errors_free(errors *e) {
   free(e->by_head);
+  free(e->relative_by_head);
   free(e->by_element);
   free(e->by_query);
   free(e->quantiles);

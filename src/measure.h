@@ -34,6 +34,7 @@ typedef struct errors {
   size_t worst[4];              /* batch, head, query, element of the largest |d| (or ratio where there is a bound) */
   double worst_a, worst_b, worst_bound;
   double *by_head;              /* [batch][head][STATISTICS] */
+  double *relative_by_head;     /* [batch][head]: rms(a - b) / rms(b) of each head, NaN as above; NULL: an older file */
   double *by_element;           /* [batch][head][dim][STATISTICS] */
   double *by_query;             /* [batch][head][query][STATISTICS] */
   double *quantiles;            /* [batch][head][PROBABILITIES] of |d| */

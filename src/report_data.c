@@ -22,7 +22,7 @@ const char *report_setting(const result *r, const char *name) {
 static void drop_tensors(result *r) {
   array *a[] = { &r->in.q, &r->in.k, &r->in.v, &r->in.mask, &r->standard.out, &r->standard.lse, &r->standard.M, &r->standard.S,
                  &r->segmented.out, &r->segmented.lse, &r->segmented.M, &r->segmented.S, &r->oracle_out, &r->oracle_lse,
-                 &r->oracle_error, &r->bound };
+                 &r->oracle_error, &r->unquantised, &r->bound };
   for (size_t i = 0; i < sizeof a / sizeof *a; i++)
     array_free(a[i]);
   for (size_t i = 0; i < r->n_references; i++) {

@@ -35,6 +35,7 @@ void result_free(result *r) {
   array_free(&r->oracle_out);
   array_free(&r->oracle_lse);
   array_free(&r->oracle_error);
+  array_free(&r->unquantised);
   array_free(&r->bound);
   for (size_t i = 0; i < r->n_references; i++)
     reference_free(&r->references[i]);

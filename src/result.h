@@ -32,12 +32,13 @@ typedef struct result {
   inputs in;
   side standard, segmented;
   array oracle_out, oracle_lse, oracle_error;   /* f64 */
+  array unquantised;            /* f64: the oracle on the inputs before storage rounded them; data NULL: it rounded none */
   array bound;                  /* f64, of the segmented output in the format that it is stored in */
   segattn_events events;
   reference *references;
   size_t n_references;
-  errors *errors;               /* pairs: standard-segmented, standard-oracle, segmented-oracle, segmented-PROVIDER,
-                                   PROVIDER-oracle */
+  errors *errors;               /* pairs: standard-segmented, standard-oracle, segmented-oracle, oracle-unquantised,
+                                   segmented-unquantised, segmented-PROVIDER, PROVIDER-oracle */
   size_t n_errors;
   char inputs_digest[65];       /* SHA-256 of what a provider sees: problem, q, k, v, mask: the key of the reference pack */
   char digest[65];              /* SHA-256 of the outputs of both sides: out, lse, M, S, little-endian bytes */

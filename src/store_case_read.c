@@ -95,6 +95,8 @@ static void get_error_totals(h5 *f, hid_t at, errors *e) {
     h5_get_numbers(f, at, statistic_name[i], 1, &e->total[i]);
   h5_get_numbers(f, at, "relative_rms", 1, &e->relative_rms);
   h5_get_name(f, at, "ulp_format", e->ulp_format, sizeof e->ulp_format);
+  if (f->status == DONE && segattn_format_find(&(segattn_format) { 0 }, e->ulp_format, NULL) != SEGATTN_OK)
+    h5_fail(f, at, "ulp_format", "attribute names no format");  /* HDF5 has no checksum of texts */
   e->vacuous = h5_get_integer(f, at, "vacuous") != 0;
   e->identical = h5_get_integer(f, at, "identical") != 0;
   e->nan_one_side = h5_get_unsigned(f, at, "nan_one_side");
@@ -114,6 +116,8 @@ static void get_errors(h5 *f, hid_t at, errors *e, const size_t shape[4]) {
   e->dim = shape[3];
   get_error_totals(f, at, e);
   e->by_head = h5_get_numbers_of(f, at, "by_head", 3, (size_t[]) { b, h, STATISTICS });
+  if (h5_has(f, at, "relative_by_head"))
+    e->relative_by_head = h5_get_numbers_of(f, at, "relative_by_head", 2, (size_t[]) { b, h });
   e->by_element = h5_get_numbers_of(f, at, "by_element", 4, (size_t[]) { b, h, e->dim, STATISTICS });
   e->by_query = h5_get_numbers_of(f, at, "by_query", 4, (size_t[]) { b, h, e->queries, STATISTICS });
   e->quantiles = h5_get_numbers_of(f, at, "quantiles", 3, (size_t[]) { b, h, PROBABILITIES });
@@ -148,6 +152,7 @@ static void get_outputs(h5 *f, hid_t group, result *r) {
   get_shaped(f, at, "out", &r->oracle_out, shape, 4, false);
   get_shaped(f, at, "lse", &r->oracle_lse, shape, 3, false);
   get_shaped(f, at, "error", &r->oracle_error, shape, 4, false);
+  get_shaped(f, at, "unquantised", &r->unquantised, shape, 4, true);
   get_shaped(f, h5_group(f, group, "bound"), "out", &r->bound, shape, 4, false);
   get_references(f, group, r, shape);
   get_all_errors(f, group, r, shape);

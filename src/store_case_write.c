@@ -184,6 +184,7 @@ static void put_errors(writer *w, hid_t group, const errors *e) {
   hsize_t b = e->batch, h = e->heads;
   put_error_totals(w->f, at, e);
   put_numbers(w, at, "by_head", e->by_head, "batch,head,statistic", (hsize_t[]) { b, h, STATISTICS });
+  put_numbers(w, at, "relative_by_head", e->relative_by_head, "batch,head", (hsize_t[]) { b, h });
   put_numbers(w, at, "by_element", e->by_element, "batch,head,dim_v,statistic", (hsize_t[]) { b, h, e->dim, STATISTICS });
   put_numbers(w, at, "by_query", e->by_query, "batch,head,query,statistic", (hsize_t[]) { b, h, e->queries, STATISTICS });
   put_numbers(w, at, "quantiles", e->quantiles, "batch,head,probability", (hsize_t[]) { b, h, PROBABILITIES });
@@ -201,6 +202,7 @@ static void put_outputs(writer *w, const result *r) {
   put_array(w, at, "out", &r->oracle_out, "batch,head,query,dim_v");
   put_array(w, at, "lse", &r->oracle_lse, "batch,head,query");
   put_array(w, at, "error", &r->oracle_error, "batch,head,query,dim_v");
+  put_array(w, at, "unquantised", &r->unquantised, "batch,head,query,dim_v");
   at = h5_group_make(w->f, w->group, "bound");
   put_array(w, at, "out", &r->bound, "batch,head,query,dim_v");
   at = h5_group_make(w->f, w->group, "errors");

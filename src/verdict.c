@@ -57,6 +57,14 @@ static void reference_row(FILE *to, const result *r, const reference *ref) {
             e->total[STAT_RMS], e->total[STAT_ULP], e->ulp_format, e->relative_rms);
 }
 
+/* Not where storage holds every value, and not in files of versions that did not ask.  */
+static void storage_row(FILE *to, const result *r) {
+  const errors *e = result_errors(r, "oracle-unquantised");
+  if (e && !e->identical)
+    fprintf(to, "    distance  %-34s max %.3e  rms %.3e  relative %.2e\n", "storage: exact, before and after",
+            e->total[STAT_MAX], e->total[STAT_RMS], e->relative_rms);
+}
+
 static bool case_rows(FILE *to, const result *r) {
   const errors *bits = result_errors(r, "standard-segmented"), *standard = result_errors(r, "standard-oracle"),
                *segmented = result_errors(r, "segmented-oracle");
@@ -75,6 +83,7 @@ static bool case_rows(FILE *to, const result *r) {
             bits->worst[2], bits->worst[3]);
   pair_row(to, standard, v[1], "standard against the oracle");
   pair_row(to, segmented, v[2], "segmented against the oracle");
+  storage_row(to, r);
   for (size_t i = 0; i < r->n_references; i++)
     reference_row(to, r, &r->references[i]);
   return v[0] != FAIL && v[1] != FAIL && v[2] != FAIL;
@@ -151,6 +160,19 @@ static const char *arithmetic_of(const result *r) {
   return NULL;
 }
 
+static void storage_object(FILE *to, const result *r) {
+  const errors *e = result_errors(r, "oracle-unquantised");
+  if (!e)
+    return;
+  fputs(",\"quantisation\":{", to);
+  json_member(to, "max_error", e->total[STAT_MAX]);
+  fputc(',', to);
+  json_member(to, "rms_error", e->total[STAT_RMS]);
+  fputc(',', to);
+  json_member(to, "relative_rms", e->relative_rms);
+  fputc('}', to);
+}
+
 static bool case_object(FILE *to, const result *r) {
   const errors *bits = result_errors(r, "standard-segmented"), *standard = result_errors(r, "standard-oracle"),
                *segmented = result_errors(r, "segmented-oracle");
@@ -166,6 +188,7 @@ static bool case_object(FILE *to, const result *r) {
     fprintf(to, ",\"%s\":", i ? "segmented" : "standard");
     verdict_object(to, i ? segmented : standard, arithmetic_of(r), NULL, 0);
   }
+  storage_object(to, r);
   fputs(",\"references\":[", to);
   for (size_t i = 0; i < r->n_references; i++) {
     char pair[2 * NAME_SIZE];

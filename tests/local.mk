@@ -27,9 +27,10 @@ library_tests = \
 exact_tests = tests/accurate-elementary tests/accurate-bound tests/accurate-bound-terms tests/accurate-oracle
 program_tests = \
   tests/accurate-doubledouble tests/right-families tests/right-inputs tests/right-measure tests/right-npy tests/right-oracle \
-  tests/right-random tests/right-references tests/robust-references
+  tests/right-quantisation tests/right-random tests/right-references tests/robust-references
 script_tests = \
-  tests/right-bench.sh tests/right-report.sh tests/right-store.sh tests/robust-config.sh tests/robust-files.sh tests/robust-program.sh
+  tests/right-bench.sh tests/right-report.sh tests/right-store.sh tests/robust-config.sh \
+  tests/robust-files.sh tests/robust-program.sh
 library_scripts = tests/robust-symbols.sh
 
 draw_sources = tests/draw.c tests/draw_values.c
@@ -65,6 +66,9 @@ tests_right_npy_CPPFLAGS = $(program_cppflags)
 tests_right_npy_LDADD = $(program_libraries)
 tests_right_oracle_CPPFLAGS = $(program_cppflags)
 tests_right_oracle_LDADD = $(program_libraries)
+tests_right_quantisation_SOURCES = tests/right-quantisation.c tests/drawn_inputs.h
+tests_right_quantisation_CPPFLAGS = $(program_cppflags)
+tests_right_quantisation_LDADD = $(program_libraries)
 tests_right_random_CPPFLAGS = $(program_cppflags)
 tests_right_random_LDADD = $(program_libraries)
 tests_right_references_CPPFLAGS = $(program_cppflags)

@@ -72,6 +72,15 @@ static void test_plain(const double *a, const double *b, const double *bound) {
   for (size_t k = 0; k < N; k++)
     square += b[k] * b[k] / N;
   ok(near(e.relative_rms, e.total[STAT_RMS] / sqrt(square), e.relative_rms), "relative rms");
+  bool relative = true;
+  for (size_t h = 0; h < B * H; h++) {
+    square = 0;
+    for (size_t k = h * Q * D; k < (h + 1) * Q * D; k++)
+      square += b[k] * b[k] / (Q * D);
+    const double expected = e.by_head[h * STATISTICS + STAT_RMS] / sqrt(square);
+    relative = relative && near(e.relative_by_head[h], expected, expected);
+  }
+  ok(relative, "relative rms of each head");
   ok(!e.vacuous && !e.identical && strcmp(e.ulp_format, "f32") == 0 && strcmp(e.pair, "a-b") == 0, "names and flags");
   errors_free(&e);
   measure(&e, a, b, NULL, shape);
@@ -135,7 +144,8 @@ static void test_vacuous(void) {
   const double zero[4] = {0}, constant[4] = {3, 3, 3, 3}, a[4] = {1, 2, 3, 4}, minus[4] = {0, -0.0, 0, 0};
   errors e;
   measure(&e, a, zero, NULL, s);
-  ok(e.vacuous && isnan(e.relative_rms), "against zeros: vacuous, the relative error is undefined");
+  ok(e.vacuous && isnan(e.relative_rms) && isnan(e.relative_by_head[0]) && isnan(e.relative_by_head[1]),
+     "against zeros: vacuous, the relative error is undefined");
   errors_free(&e);
   measure(&e, a, constant, NULL, s);
   ok(e.vacuous && isfinite(e.relative_rms), "against a constant: vacuous");

@@ -81,6 +81,11 @@ def attention_is_right():
             out = np.einsum("bhqk,bhkd->bhqd", w / w.sum(-1, keepdims=True), v)
             assert np.abs(out - case["oracle/out"][:]).max() < 1e-13
             assert (np.abs(case["outputs/segmented/out"][:] - case["oracle/out"][:]) <= case["bound/out"][:]).all()
+            exact, storage = case["oracle/unquantised"][:], case["errors/oracle-unquantised"]
+            lost = case["oracle/out"][:] - exact
+            relative = np.sqrt((lost**2).mean((2, 3)) / (exact**2).mean((2, 3)))
+            assert np.abs(lost).max() == storage.attrs["max"] > 0
+            assert np.allclose(storage["relative_by_head"][:], relative, rtol=1e-12)
 
 
 def blocks_are_right():
