@@ -6,9 +6,10 @@ experimentsdatadir = $(experimentsdir)/data
 providersdir = $(experimentsdir)/providers
 
 experiment_files = \
-  experiments/first-report.yaml experiments/real-smollm2.yaml
+  experiments/first-report.yaml experiments/mixed-cache.yaml experiments/real-smollm2.yaml
 experiment_data_files = \
-  experiments/data/README experiments/data/references.h5 experiments/data/smollm2.h5
+  experiments/data/README experiments/data/references.h5 experiments/data/smollm2-256.h5 experiments/data/smollm2-512.h5 \
+  experiments/data/smollm2.h5
 provider_files = \
   experiments/providers/bench_common.py experiments/providers/bench_ggml.py experiments/providers/bench_ort.py \
   experiments/providers/bench_torch.py \

@@ -18,10 +18,10 @@ left = 13.5
 right = width - 3.0
 bottom_margin = 9.0
 
-colour(i) = word("#000000 #777777 #0072B2 #D55E00 #009E73 #CC79A7 #E69F00 #56B4E9 #882255 #999933", i)
-marker(i) = int(word("7 6 4 8 12 10 2 5 9 3", i))
+colour(i) = word("#000000 #777777 #0072B2 #D55E00 #009E73 #CC79A7 #E69F00 #56B4E9 #882255 #999933 #44AA99 #AA4499", i)
+marker(i) = int(word("7 6 4 8 12 10 2 5 9 3 13 11", i))
 # marks of one optical size
-mark_size(i) = 0.34 * point * real(word("1 1 1 1.25 1.2 1.25 1.1 0.9 1.2 1.1", i))
+mark_size(i) = 0.34 * point * real(word("1 1 1 1.25 1.2 1.25 1.1 0.9 1.2 1.1 1.15 1.2", i))
 set linetype 1 dashtype solid
 set linetype 2 dashtype (1, 2)
 set linetype 3 dashtype (8, 2)
@@ -32,7 +32,9 @@ set linetype 7 dashtype (8, 2, 2, 2, 2, 2)
 set linetype 8 dashtype (12, 3)
 set linetype 9 dashtype (5, 1.5)
 set linetype 10 dashtype (1, 3)
-do for [i = 1:10] { set linetype i linewidth 0.8 linecolor rgb colour(i) }
+set linetype 11 dashtype (6, 2, 1, 2)
+set linetype 12 dashtype (3, 1)
+do for [i = 1:12] { set linetype i linewidth 0.8 linecolor rgb colour(i) }
 
 rule = "#e4e4e4"                        # light lines that guide the eye
 

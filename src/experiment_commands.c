@@ -140,12 +140,11 @@ int command_report(int argc, char **argv) {
   static const struct argp_option options[] = {
     { "output", 'o', "DIR", 0, "the folder of the figures (default: NAME-report)", 0 },
     { "formats", OPT_FORMATS, "LIST", 0, "of pdf, svg, png, tex (default: pdf,svg,png)", 0 },
-    { "only", OPT_ONLY, "LIST", 0, "of error-by-case, error-by-head, error-by-element, error-distribution (default: what the "
-      "experiment lists)", 0 },
+    { "only", OPT_ONLY, "LIST", 0, "of " FIGURE_LIST " (default: what the experiment lists)", 0 },
     { 0 }
   };
-  const struct argp argp = { options, report_parse, "NAME.h5", "Figures of the error by head, by element, and of its "
-                             "distribution, with a table and a caption beside each.", NULL, NULL, NULL };
+  const struct argp argp = { options, report_parse, "NAME.h5", "Figures of the error by head, by element, of its "
+                             "distribution, and of mixed caches, with a table and a caption beside each.", NULL, NULL, NULL };
   report_arguments a = { .formats = "pdf,svg,png" };
   argp_err_exit_status = USAGE;
   if (argp_parse(&argp, argc, argv, 0, NULL, &a))

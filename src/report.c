@@ -12,7 +12,8 @@
 #include "report.h"
 #include "report_data.h"
 
-static const figure *const figures[] = { &figure_case, &figure_head, &figure_element, &figure_distribution };
+static const figure *const figures[] = { &figure_case, &figure_head, &figure_element, &figure_distribution, &figure_cache,
+                                         &figure_cache_head, &figure_cache_length };
 enum { FIGURES = sizeof figures / sizeof *figures };
 
 /* ---- text beside a picture ---- */
@@ -58,6 +59,8 @@ static void caption_group(FILE *f, const group *g) {
 static void caption(FILE *f, const report *r, const figure *what, const group *g) {
   const file_header *h = &r->header;
   fprintf(f, "%s.  Experiment %s.  %s\n", what->title, h->experiment, what->caption);
+  if (what->table != NULL)
+    what->table(f, r);
   if (what->whole)
     fprintf(f, "%zu cases in %zu groups.\n", r->n_results, r->n_groups);
   else
@@ -116,9 +119,7 @@ static int check_only(const char *only) {
     while (i < FIGURES && (strlen(figures[i]->name) != n || strncmp(figures[i]->name, p, n) != 0))
       i++;
     if (i == FIGURES)
-      return fail(USAGE, "--only: unknown figure '%.*s': expected error-by-case, error-by-head, error-by-element or "
-                         "error-distribution",
-                  (int) n, p);
+      return fail(USAGE, "--only: unknown figure '%.*s': expected " FIGURE_NAMES, (int) n, p);
   }
   return DONE;
 }
@@ -132,11 +133,19 @@ static int check_formats(const char *formats) {
   return DONE;
 }
 
+/* "mixed-cache-by-head" begins with "mixed-cache", and not with "mix".  */
+static bool begins_with(const char *name, const char *words) {
+  const size_t n = strlen(words);
+  return strncmp(name, words, n) == 0 && (name[n] == '\0' || name[n] == '-');
+}
+
 static int figure_write(const plotter *p, const report *r, const figure *f, const group *g, const char *folder,
                         const char *formats) {
   char base[TEXT_SIZE - 32], sized[TEXT_SIZE - 16];     /* an experiment's name may hold what a file name may not */
   const bool named = g != NULL && r->n_groups > 1;
-  snprintf(base, sizeof base, "%.100s-%s%s%s", r->header.experiment, f->name, named ? "-" : "", named ? g->slug : "");
+  const bool said = begins_with(f->name, r->header.experiment);         /* mixed-cache-mixed-cache says no more */
+  snprintf(base, sizeof base, "%.100s%s%s%s%s", said ? "" : r->header.experiment, said ? "" : "-", f->name, named ? "-" : "",
+           named ? g->slug : "");
   for (char *c = base; *c; c++)
     if (*c == '/' || (c == base && *c == '.'))
       *c = '-';
@@ -152,14 +161,26 @@ static int figure_write(const plotter *p, const report *r, const figure *f, cons
   return status == DONE ? write_text(folder, base, "caption.txt", r, f, g) : status;
 }
 
+/* Those that are listed; without a list, those that the file has something for.  */
+static bool wanted(const report *r, const figure *f, const char *list) {
+  return listed(list, f->name) && (list != NULL || f->applies == NULL || f->applies(r));
+}
+
+static int check_applies(const report *r, const char *list) {
+  for (size_t i = 0; i < FIGURES; i++)
+    if (wanted(r, figures[i], list) && figures[i]->applies != NULL && !figures[i]->applies(r))
+      return fail(FILES, "%s: figure %s needs %s", r->path, figures[i]->name, figures[i]->needs);
+  return DONE;
+}
+
 static int figures_write(const plotter *p, const report *r, const char *folder, const char *formats, const char *only) {
   size_t total = 0, done = 0;
   int status = DONE;
   for (size_t i = 0; i < FIGURES; i++)
-    total += !listed(only, figures[i]->name) ? 0 : figures[i]->whole ? 1 : r->n_groups;
+    total += !wanted(r, figures[i], only) ? 0 : figures[i]->whole ? 1 : r->n_groups;
   for (size_t i = 0; i < FIGURES; i++)
     for (size_t j = 0; j < (figures[i]->whole ? 1 : r->n_groups) && status == DONE; j++)
-      if (listed(only, figures[i]->name)) {
+      if (wanted(r, figures[i], only)) {
         const group *g = figures[i]->whole ? NULL : &r->groups[j];
         progress("report", done++, total, figures[i]->name);
         status = figure_write(p, r, figures[i], g, folder, formats);
@@ -205,12 +226,15 @@ int report_write(const char *result_path, const char *folder, const char *format
     status = check_formats(formats);
   if (status == DONE)
     status = report_load(&r, result_path);
+  const char *list = status != DONE || only != NULL ? only : experiment_list(&r);
+  if (status == DONE)
+    status = check_applies(&r, list);
   if (status == DONE)
     status = plotter_open(&p, folder);
   if (status == DONE)
     status = report_make_folder(folder);
   if (status == DONE)
-    status = figures_write(p, &r, folder, formats, only != NULL ? only : experiment_list(&r));
+    status = figures_write(p, &r, folder, formats, list);
   plotter_close(p);
   report_free(&r);
   return status;

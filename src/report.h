@@ -17,6 +17,9 @@ int report_element_table(const char *result_path);
 
 /* Is the name one that an experiment's `report` may list: a figure, or element-table?  */
 bool report_known(const char *name);
-#define REPORT_NAMES "error-by-case, error-by-head, error-by-element, error-distribution or element-table"
+#define FIGURE_LIST "error-by-case, error-by-head, error-by-element, error-distribution, mixed-cache, mixed-cache-by-head, " \
+                    "mixed-cache-by-length"
+#define FIGURE_NAMES "one of " FIGURE_LIST
+#define REPORT_NAMES "element-table or " FIGURE_NAMES
 
 #endif

@@ -74,6 +74,7 @@ static void csv(FILE *f, const report *r, const group *g) {
     }
 }
 
-const figure figure_case = { "error-by-case", "Error by case", true, draw, csv,
-  "Relative rms error, rms(out - exact) / rms(exact), one row a group of cases that differ only in the segmentation.",
-  tex_write };
+const figure figure_case = { .name = "error-by-case", .title = "Error by case", .whole = true, .draw = draw,
+  .csv = csv, .tex = tex_write,
+  .caption = "Relative rms error, rms(out - exact) / rms(exact), one row a group of cases that differ only in the "
+  "segmentation." };

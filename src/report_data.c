@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "message.h"
+#include "report_cache.h"
 #include "report_data.h"
 #include "store.h"
 
@@ -150,6 +151,10 @@ int report_load(report *r, const char *path) {
     status = group_add(r, &r->results[i]);
   for (size_t i = 0; i < r->n_groups && status == DONE; i++)
     status = curves(r, &r->groups[i]);
+  if (status == DONE && (r->caches = calloc(1, sizeof *r->caches)) == NULL)
+    status = fail(FILES, "%s: out of memory", path);
+  if (status == DONE)
+    status = caches_make(r->caches, r);
   if (status == DONE)
     groups_name(r);
   else
@@ -164,6 +169,7 @@ void report_free(report *r) {
   }
   for (size_t i = 0; i < r->n_results; i++)
     result_free(&r->results[i]);
+  caches_free(r->caches);
   free(r->groups);
   free(r->results);
   file_header_free(&r->header);

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include "result.h"
 
-enum { STYLES = 10, TEXT_SIZE = 256 };
+enum { STYLES = 12, TEXT_SIZE = 256 };
 
 typedef struct curve {
   char name[2 * NAME_SIZE];     /* for the key: "standard = segmented", "torch-math-f32" */
@@ -37,6 +37,7 @@ typedef struct report {
   size_t n_results;
   group *groups;
   size_t n_groups;
+  struct caches *caches;        /* report_cache.h */
 } report;
 
 int report_load(report *r, const char *path);
@@ -63,6 +64,7 @@ typedef struct panel {
 
 /* At most `capacity` curves a panel.  Returns the number of panels, largest values first.  */
 size_t panels_make(panel p[MAX_PANELS], const extent *e, size_t n, size_t capacity);
+panel panel_of(const extent *e);        /* one for all */
 /* From `bottom` upwards, mm_per_decade high but at least `least`; returns the upper edge.  */
 double panels_stack(panel *p, size_t n, double bottom, double mm_per_decade, double least);
 double panel_place(const panel *p, double value);       /* value, or where zeros are drawn */
@@ -87,10 +89,16 @@ typedef struct figure {
   void (*csv)(FILE *f, const report *r, const group *g);
   const char *caption;          /* how to read it */
   void (*tex)(FILE *f, const report *r);        /* its numbers as a LaTeX table; NULL: none */
+  void (*table)(FILE *f, const report *r);      /* and as text, for the caption; NULL: none */
+  bool (*applies)(const report *r);     /* has the file what it shows?  NULL: every file has */
+  const char *needs;                    /* what it has not, where it does not apply */
 } figure;
 
 void tex_write(FILE *f, const report *r);
-extern const figure figure_head, figure_element, figure_distribution, figure_case;
+void tex_text(FILE *f, const char *s);          /* with LaTeX's own characters escaped */
+void tex_number(FILE *f, double x);             /* " & " and the number in two digits */
+extern const figure figure_head, figure_element, figure_distribution, figure_case, figure_cache,
+  figure_cache_head, figure_cache_length;
 
 /* ---- gnuplot as a child process ---- */
 

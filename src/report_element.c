@@ -120,6 +120,6 @@ static void csv(FILE *f, const report *r, const group *g) {
   }
 }
 
-const figure figure_element = { "error-by-element", "Error by element", false, draw, csv,
-  "Maps: rms error over the queries, divided by the side's rms error over everything (white: no error at all).  "
-  "Below: rms error over heads and queries.", NULL };
+const figure figure_element = { .name = "error-by-element", .title = "Error by element", .draw = draw, .csv = csv,
+  .caption = "Maps: rms error over the queries, divided by the side's rms error over everything (white: no error at all).  "
+  "Below: rms error over heads and queries." };

@@ -76,5 +76,5 @@ static void csv(FILE *f, const report *r, const group *g) {
   }
 }
 
-const figure figure_head = { "error-by-head", "Error by head", false, draw, csv,
-  "Per head and side: median (marker), quartiles (thick line), 5 to 95 % (thin line), largest (cap).", NULL };
+const figure figure_head = { .name = "error-by-head", .title = "Error by head", .draw = draw, .csv = csv,
+  .caption = "Per head and side: median (marker), quartiles (thick line), 5 to 95 % (thin line), largest (cap)." };

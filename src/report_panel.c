@@ -66,6 +66,15 @@ size_t panels_make(panel p[MAX_PANELS], const extent *e, size_t n, size_t capaci
   return panels;
 }
 
+/* With room under a lowest value that is near the edge.  */
+panel panel_of(const extent *e) {
+  panel p[MAX_PANELS];
+  panels_make(p, e, 1, 1);
+  if (!p->zero && e->lo < 1.4 * p->floor_at)
+    p->floor_at *= 0.7;
+  return *p;
+}
+
 double panels_stack(panel *p, size_t n, double bottom, double mm_per_decade, double least) {
   enum { GAP = 4 };             /* mm */
   for (size_t i = n; i-- > 0; ) {

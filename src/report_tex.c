@@ -5,7 +5,7 @@
 #include <string.h>
 #include "report_data.h"
 
-static void text(FILE *f, const char *s) {
+void tex_text(FILE *f, const char *s) {
   for (; *s; s++)
     if (strchr("&%$#_{}", *s) != NULL)
       fprintf(f, "\\%c", *s);
@@ -15,7 +15,7 @@ static void text(FILE *f, const char *s) {
       fputc(*s, f);
 }
 
-static void number(FILE *f, double x) {
+void tex_number(FILE *f, double x) {
   char s[32];
   if (!isfinite(x)) {
     fputs(isnan(x) ? " & --" : " & $\\infty$", f);
@@ -41,14 +41,14 @@ void tex_write(FILE *f, const report *r) {
   for (size_t i = 0; i < r->n_groups; i++)
     for (size_t j = 0; j < r->groups[i].n_curves; j++) {
       const curve *c = &r->groups[i].curves[j];
-      text(f, j == 0 ? r->groups[i].label : "");
+      tex_text(f, j == 0 ? r->groups[i].label : "");
       fputs(" & ", f);
-      text(f, c->name);
-      number(f, c->e->total[STAT_MAX]);
-      number(f, c->e->total[STAT_RMS]);
-      number(f, c->e->relative_rms);
-      number(f, c->e->total[STAT_ULP]);
-      number(f, c->e->total[STAT_RATIO]);
+      tex_text(f, c->name);
+      tex_number(f, c->e->total[STAT_MAX]);
+      tex_number(f, c->e->total[STAT_RMS]);
+      tex_number(f, c->e->relative_rms);
+      tex_number(f, c->e->total[STAT_ULP]);
+      tex_number(f, c->e->total[STAT_RATIO]);
       fputs(" \\\\\n", f);
     }
   fputs("\\hline\n\\end{tabular}\n", f);
