@@ -20,18 +20,6 @@ const char *report_setting(const result *r, const char *name) {
 }
 
 /* Figures need differences, not tensors: of a large experiment only these stay in memory.  */
-static void drop_tensors(result *r) {
-  array *a[] = { &r->in.q, &r->in.k, &r->in.v, &r->in.mask, &r->standard.out, &r->standard.lse, &r->standard.M, &r->standard.S,
-                 &r->segmented.out, &r->segmented.lse, &r->segmented.M, &r->segmented.S, &r->oracle_out, &r->oracle_lse,
-                 &r->oracle_error, &r->unquantised, &r->bound };
-  for (size_t i = 0; i < sizeof a / sizeof *a; i++)
-    array_free(a[i]);
-  for (size_t i = 0; i < r->n_references; i++) {
-    array_free(&r->references[i].out);
-    array_free(&r->references[i].lse);
-  }
-}
-
 static int read_cases(report *r) {
   char (*ids)[ID_SIZE] = NULL;
   size_t n = 0;
@@ -43,7 +31,7 @@ static int read_cases(report *r) {
     status = store_case_read(&r->results[i], r->path, ids[i]);
     if (status == DONE) {
       r->n_results++;
-      drop_tensors(&r->results[i]);
+      result_drop_tensors(&r->results[i]);
     }
   }
   progress_end();

@@ -26,9 +26,7 @@ void reference_free(reference *ref) {
   memset(ref, 0, sizeof *ref);
 }
 
-void result_free(result *r) {
-  free(r->label);
-  attributes_free(r->settings, r->n_settings);
+void result_drop_tensors(result *r) {
   inputs_free(&r->in);
   side_free(&r->standard);
   side_free(&r->segmented);
@@ -37,6 +35,16 @@ void result_free(result *r) {
   array_free(&r->oracle_error);
   array_free(&r->unquantised);
   array_free(&r->bound);
+  for (size_t i = 0; i < r->n_references; i++) {
+    array_free(&r->references[i].out);
+    array_free(&r->references[i].lse);
+  }
+}
+
+void result_free(result *r) {
+  free(r->label);
+  attributes_free(r->settings, r->n_settings);
+  result_drop_tensors(r);
   for (size_t i = 0; i < r->n_references; i++)
     reference_free(&r->references[i]);
   free(r->references);

@@ -45,6 +45,7 @@ typedef struct result {
 } result;
 
 void result_free(result *r);
+void result_drop_tensors(result *r);     /* errors, settings and digests stay: all that verdicts and figures need */
 void reference_free(reference *ref);     /* its parts, not itself */
 const errors *result_errors(const result *r, const char *pair);         /* NULL: none */
 const reference *result_reference(const result *r, const char *provider);

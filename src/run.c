@@ -47,6 +47,12 @@ static bool listed(const char *id, char (*ids)[ID_SIZE], size_t n) {
   return false;
 }
 
+/* Case i lies in its file.  Only a reference that it may still get will be compared with its tensors.  */
+static void settle(run *r, size_t i) {
+  if (r->e.cases[i].n_references == 0)
+    result_drop_tensors(&r->results[i]);
+}
+
 /* Takes case i from `path` when it answers what is asked.  */
 static bool take(run *r, size_t i, const char *path) {
   result *to = &r->results[i];
@@ -57,6 +63,7 @@ static bool take(run *r, size_t i, const char *path) {
     return false;
   }
   r->paths[i] = strdup(path);
+  settle(r, i);
   return r->paths[i] != NULL;
 }
 
@@ -89,6 +96,7 @@ static int compute(run *r, size_t i, const run_options *o) {
     free(path);
   else
     r->paths[i] = path;
+  settle(r, i);
   return status;
 }
 
