@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# data.txt: side, seconds, line (from 0, spread a little).  label_of[], time_of[], ratio_of[]: texts of a line; title_at[]: does it
-# stand above others?  low, high: decades of seconds.
+# data.txt: side, seconds, line (from 0, spread a little).  label_of[], time_of[], ratio_of[]: texts of a line; title_at[]: does
+# it stand above others?  low, high: decades of seconds.
 
 set multiplot
 load scripts.'/key.gp'
@@ -32,7 +32,8 @@ set xlabel "time of a call" offset 0, 0.3
 do for [i = 1:rows] {
   if (title_at[i]) {
     set label 1000 + i label_of[i] at screen X(3.0), first i - 1 left front noenhanced
-    set object i rectangle from screen 0, first i - 1.5 to screen 1, first i - 0.5 front fillstyle solid noborder fillcolor rgb "#e8e8e8"
+    set object i rectangle from screen 0, first i - 1.5 to screen 1, first i - 0.5 front \
+      fillstyle solid noborder fillcolor rgb "#e8e8e8"
   } else {
     set label 1000 + i label_of[i] at graph 0, first i - 1 right offset -0.8, 0 noenhanced
     set label 2000 + i time_of[i] at screen X(right_edge + 13), first i - 1 right noenhanced

@@ -108,12 +108,13 @@ static void caption_peers(FILE *f, const bench_result *r) {
   }
   for (size_t i = 0; i < r->n_missing; i++)
     fprintf(f, "Not shown: %s: %s.\n", r->missing[i].peer, r->missing[i].reason);
-  fprintf(f, "%d thread%s.  Set for all: %s.  segattn %s.\n", r->threads, r->threads > 1 ? "s" : "", r->given, segattn_version());
+  fprintf(f, "%d thread%s.  Set for all: %s.  segattn %s.\n", r->threads, r->threads > 1 ? "s" : "", r->given,
+          segattn_version());
 }
 
 static void caption_roofline(FILE *f, const bench_result *r) {
-  fputs("Roofline.  One mark for each contestant and case of the suites prefill, decode and real, of the shortest call; marks of "
-        "one case are spread sideways; f64 is left out.\n", f);
+  fputs("Roofline.  One mark for each contestant and case of the suites prefill, decode and real, of the shortest call; marks "
+        "of one case are spread sideways; f64 is left out.\n", f);
   for (size_t i = 0; i < MOST_ISAS && r->limits.isa[i]; i++)
     fprintf(f, "FMA peak %s: %.1f GFLOP/s in f32, %.1f in f64, measured.\n", r->limits.isa[i], r->limits.gflops[i][BENCH_F32],
             r->limits.gflops[i][BENCH_F64]);
@@ -124,8 +125,8 @@ static void caption_roofline(FILE *f, const bench_result *r) {
 }
 
 static void caption_times(FILE *f, const bench_result *r) {
-  fputs("Time of the shortest call.  One line for each case of the suites small, segments and state, one mark for each contestant; "
-        "marks of one case are spread up and down.  On the right: segattn's time and, where the same keys were cut into more "
+  fputs("Time of the shortest call.  One line for each case of the suites small, segments and state, one mark for each "
+        "contestant; marks of one case are spread up and down.  On the right: segattn's time and, where the same keys were cut into more "
         "segments, that over the time of the first line.  The time to absorb one key is the mean of 128.\n", f);
   for (size_t i = 0; i < r->n_rows; i++) {
     const bench_case *c = r->rows[i].c;

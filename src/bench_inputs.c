@@ -3,8 +3,8 @@
 
    A million normals, a prime number of them, are drawn once for each tensor and laid end to end as often as it needs: no two
    keys are alike, and every contestant can make the same bits from a small file.  In a format of blocks those that fill whole
-   blocks are laid end to end, 32771 of them, a prime number too: no two of 32771 keys of a head are alike.  The exact rows are the
-   oracle's, of the stored numbers.  */
+   blocks are laid end to end, 32771 of them, a prime number too: no two of 32771 keys of a head are alike.  The exact rows are
+   the oracle's, of the stored numbers.  */
 
 #include "bench.h"
 
@@ -216,7 +216,7 @@ static int read_stored(stored *s, const bench_inputs *in, const tensor *t) {
   return s->x ? DONE : fail(FILES, "out of memory");
 }
 
-/* The keys or values of one head in all parts, as many as the query sees; element i of a tensor is element i % n of its file.  */
+/* The keys or values of one head in all parts, those that the query sees.  Element i of a tensor is element i % n of its file.  */
 static int head_of(array *to, const bench_case *c, const stored *parts, size_t head, size_t keys) {
   int status = array_alloc(to, SEGATTN_F64, 1, 1, keys, c->dim);
   double *x = to->data;

@@ -4,12 +4,12 @@
    Each one, segattn included, is a program that talks in lines over its standard input and output.  It begins with
        hello TAB version TAB isa       or      missing TAB reason
    and answers each of
-       case WORK Q_FORMAT PARTS LAYOUT CAUSAL Q_HEADS KV_HEADS DIM QUERIES SEGMENTS FOLDER     ready [TAB seconds], or no TAB reason
+       case WORK Q_FORMAT PARTS LAYOUT CAUSAL Q_HEADS KV_HEADS DIM QUERIES SEGMENTS FOLDER  ready [TAB seconds], or no TAB reason
        run N                           times TAB seconds of each of N calls
        out                             ready; FOLDER/out is written, f32 (f64) [q_heads][queries][dim]
        free                            ready
-   and ends at the end of its input.  PARTS: the format and number of the keys, "f16:32768", "q4_0:28672+f16:4096"; SEGMENTS: those
-   of each part.  The seconds of `ready` are those of a first call, which warms up and shows whether the
+   and ends at the end of its input.  PARTS: the format and number of the keys, "f16:32768", "q4_0:28672+f16:4096"; SEGMENTS:
+   those of each part.  The seconds of `ready` are those of a first call, which warms up and shows whether the
    contestant can do the case.  Calls are timed by the child, around the call alone.  Pipes are all that is shared, so a
    contestant that dies takes nobody with it, and threads or settings of one do not reach another.  */
 

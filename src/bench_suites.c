@@ -14,7 +14,8 @@ const char *const bench_work_name[BENCH_WORKS] = { "attend", "absorb", "merge", 
 
 enum { HEAD = 1, TOKEN = 2 };           /* layouts of K and V */
 enum { FULL = 1, CAUSAL = 2 };
-enum { F64 = 1 << SEGATTN_F64, F32 = 1 << SEGATTN_F32, F16 = 1 << SEGATTN_F16, BF16 = 1 << SEGATTN_BF16, Q4_0 = 1 << SEGATTN_Q4_0,
+enum { F64 = 1 << SEGATTN_F64, F32 = 1 << SEGATTN_F32, F16 = 1 << SEGATTN_F16, BF16 = 1 << SEGATTN_BF16,
+       Q4_0 = 1 << SEGATTN_Q4_0,
        SMALL = 1 << SEGATTN_F8E4M3 | 1 << SEGATTN_F8E5M2 | 1 << SEGATTN_Q8_0 | 1 << SEGATTN_Q5_0 | Q4_0 };
 enum { MOST = 4 };
 

@@ -224,11 +224,11 @@ static void row_numbers(const bench_row *row, const bench_limits *l) {
   const struct { const char *name; double x; } numbers[] = {
     { "seconds_min", row->minimum }, { "seconds_median", row->median }, { "calls", (double)row->n }, { "gflops", row->gflops },
     { "kv_gbytes_per_s", row->kv_gbytes }, { "share_fma", row->share_fma }, { "share_read", row->share_read },
-    { "share_memory", row->share_memory }, { "share_limit", fmax(row->share_fma, row->share_read) }, { "time_ratio", row->ratio },
-    { "relative_rms", row->relative_rms }, { "over_parts", row->over_parts }
+    { "share_memory", row->share_memory }, { "share_limit", fmax(row->share_fma, row->share_read) },
+    { "time_ratio", row->ratio }, { "relative_rms", row->relative_rms }, { "over_parts", row->over_parts }
   };
-  size_t n = sizeof numbers / sizeof *numbers;
-  for (size_t i = 0; i < n - isnan(row->over_parts); i++) {     /* the last one is for a whole beside its parts only */
+  size_t n = sizeof numbers / sizeof *numbers - (isnan(row->over_parts) ? 1 : 0);        /* only of a whole beside its parts */
+  for (size_t i = 0; i < n; i++) {
     json_member(stdout, numbers[i].name, numbers[i].x);
     putchar(',');
   }

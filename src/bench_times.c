@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Figure bench-time: the time of a call, for suites whose rates say nothing: calls so short that starting one is what counts
-   (small), the same keys in ever more segments (segments), and single steps (state).  Across, time on a logarithmic axis; a line
-   for each case, a mark for each contestant, shifted up or down a little so that equal ones stay visible.  On the right stands
+   (small), the same keys in ever more segments (segments), and single steps (state).  Across, time on a logarithmic axis; a
+   line for each case, a mark for each contestant, shifted up or down a little so that equal ones stay visible.  On the right stands
    segattn's time, beside it, where the keys were cut, that over the time of the first cut.  */
 
 #include <math.h>
@@ -26,7 +26,8 @@ static void title_of(char text[TEXT], const bench_case *c) {
   if (c->work != BENCH_ATTEND)
     snprintf(text, TEXT, "%s: absorb one key, merge two, finalise", c->suite);
   else if (!strcmp(c->suite, "segments"))
-    snprintf(text, TEXT, "%s: %zu quer%s × %zu keys, %s", c->suite, c->queries, c->queries == 1 ? "y" : "ies", c->keys, c->format);
+    snprintf(text, TEXT, "%s: %zu quer%s × %zu keys, %s", c->suite, c->queries, c->queries == 1 ? "y" : "ies", c->keys,
+             c->format);
   else
     snprintf(text, TEXT, "%s: queries × keys", c->suite);
 }
@@ -41,7 +42,9 @@ static void name_of(char text[TEXT], const bench_case *c) {
 }
 
 static void time_of(char text[TEXT], const bench_row *row) {
-  static const struct { double unit; const char *name; } units[] = { { 1, "s" }, { 1e-3, "ms" }, { 1e-6, "µs" }, { 1e-9, "ns" } };
+  static const struct { double unit; const char *name; } units[] = {
+    { 1, "s" }, { 1e-3, "ms" }, { 1e-6, "µs" }, { 1e-9, "ns" }
+  };
   size_t i = 0;
   while (i < 3 && row->minimum < units[i].unit)
     i++;
@@ -110,8 +113,8 @@ static void draw(canvas *c, const report *r, const group *g) {
   double low = INFINITY, high = 0;
   text_line *lines = calloc(2 * d->result->n_rows + 1, sizeof *lines);
   size_t n = lines ? lines_of(lines, d->result) : 0;
-  fprintf(c->job, "rows = %zu\narray label_of[rows + 1]\narray time_of[rows + 1]\narray ratio_of[rows + 1]\narray title_at[rows + 1]\n",
-          n);
+  fprintf(c->job, "rows = %zu\narray label_of[rows + 1]\narray time_of[rows + 1]\narray ratio_of[rows + 1]\n"
+          "array title_at[rows + 1]\n", n);
   for (size_t i = 0; i < n; i++) {
     job_line(c->job, &lines[i], i);
     if (!lines[i].title)

@@ -28,8 +28,8 @@ fi
 for name in machine limits fma_gflops fma_gflops_f64 read_gbytes_per_s limit_seconds missing rows skipped; do
   contains rows.json "\"$name\":" "JSON has $name"
 done
-for name in suite case format q_format threads seconds_min seconds_median gflops kv_gbytes_per_s relative_rms share_fma share_read \
-  share_memory share_limit limit calls time_ratio isa version; do
+for name in suite case format q_format threads seconds_min seconds_median gflops kv_gbytes_per_s relative_rms share_fma \
+  share_read share_memory share_limit limit calls time_ratio isa version; do
   ok "each row has $name" test "$(field "$name" segattn | wc -l)" -eq "$(grep -c '"peer":"segattn"' rows.json)"
 done
 for suite in prefill-d32-160 prefill-d32-160-causal decode-300 small-2x4 segments-1x512-cut1 segments-1x512-cut8 \
@@ -58,7 +58,8 @@ stored='
     seen[format]++
     if (!(got > expected * (1 - 1e-9) && got < expected * (1 + 1e-9))) bad = 1
   }
-  END { exit bad || !seen["q8_0"] || !seen["q5_0"] || !seen["q4_0"] || !seen["q4_0+f16"] || !seen["f8e4m3"] || !seen["f8e5m2"] }'
+  END { exit bad || !seen["q8_0"] || !seen["q5_0"] || !seen["q4_0"] || !seen["q4_0+f16"] || !seen["f8e4m3"] ||
+        !seen["f8e5m2"] }'
 # number NAME: a member of a line, or NaN
 number='
   function number(name,  at) {
@@ -67,12 +68,14 @@ number='
   }'
 ok "KV GB/s counts what is stored" awk "$number$stored" rows.json
 ok "q is f32 where K and V are in blocks or fp8" awk '
-  /"format":"(q|f8)/ && !/"q_format":"f32"/ { exit 1 } /"format":"f16"/ && !/"suite":"decode-mixed/ && !/"q_format":"f16"/ { exit 1 }
+  /"format":"(q|f8)/ && !/"q_format":"f32"/ { exit 1 }
+  /"format":"f16"/ && !/"suite":"decode-mixed/ && !/"q_format":"f16"/ { exit 1 }
   ' rows.json
 # a whole of two parts, and the parts after it
 mixed='
   /"suite":"decode-mixed-/ && /"seconds_min":/ {
-    time[++n] = number("seconds_min"); keys[n] = number("keys"); segments[n] = number("segments"); over[n] = number("over_parts")
+    time[++n] = number("seconds_min"); keys[n] = number("keys"); segments[n] = number("segments")
+    over[n] = number("over_parts")
   }
   END {
     ratio = time[1] / (time[2] + time[3])
@@ -105,7 +108,8 @@ for quick in "" --quick; do
   ok "no two have the same name" test -z "$(sort "$stdout" | uniq -d)"
 done
 run_capture "$SEGATTN" bench --list --suite decode --only '*-32768-f16-32x8*' --only '*mixed*f16*'
-printf '%s\n' decode-32768-f16-32x8 decode-32768-f16-32x8-token decode-mixed-32768-q4_0+f16-32x8 decode-mixed-4096-f16-32x8 >list
+printf '%s\n' decode-32768-f16-32x8 decode-32768-f16-32x8-token decode-mixed-32768-q4_0+f16-32x8 \
+  decode-mixed-4096-f16-32x8 >list
 ok "patterns choose" cmp list "$stdout"
 run_capture "$SEGATTN" bench --quick --peers none --json --only '*-300-q8_0-*'
 is_status 0 "one case"

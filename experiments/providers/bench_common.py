@@ -19,8 +19,8 @@ class Unable(Exception):
 
 
 class Case:
-    """q [q_heads][queries][dim]; k and v [kv_heads][keys][dim], or [keys][kv_heads][dim] when token_major: raw numpy, bf16 as u16,
-    fp8 and blocks as bytes, of which the last axis is then made."""
+    """q [q_heads][queries][dim]; k and v [kv_heads][keys][dim], or [keys][kv_heads][dim] when token_major: raw numpy, bf16 as
+    u16, fp8 and blocks as bytes, of which the last axis is then made."""
 
     def __init__(self, words):
         self.work, self.q_format, parts, layout = words[:4]
