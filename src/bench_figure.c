@@ -126,8 +126,8 @@ static void caption_roofline(FILE *f, const bench_result *r) {
 
 static void caption_times(FILE *f, const bench_result *r) {
   fputs("Time of the shortest call.  One line for each case of the suites small, segments and state, one mark for each "
-        "contestant; marks of one case are spread up and down.  On the right: segattn's time and, where the same keys were cut into more "
-        "segments, that over the time of the first line.  The time to absorb one key is the mean of 128.\n", f);
+        "contestant; marks of one case are spread up and down.  On the right: segattn's time and, where the same keys were cut "
+        "into more segments, that over the time of the first line.  The time to absorb one key is the mean of 128.\n", f);
   for (size_t i = 0; i < r->n_rows; i++) {
     const bench_case *c = r->rows[i].c;
     if (bench_in_times(&r->rows[i]) && (i == 0 || r->rows[i - 1].c != c))

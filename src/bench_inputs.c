@@ -216,7 +216,7 @@ static int read_stored(stored *s, const bench_inputs *in, const tensor *t) {
   return s->x ? DONE : fail(FILES, "out of memory");
 }
 
-/* The keys or values of one head in all parts, those that the query sees.  Element i of a tensor is element i % n of its file.  */
+/* The keys or values of one head in all parts that the query sees; element i of a tensor is element i % n of its file.  */
 static int head_of(array *to, const bench_case *c, const stored *parts, size_t head, size_t keys) {
   int status = array_alloc(to, SEGATTN_F64, 1, 1, keys, c->dim);
   double *x = to->data;

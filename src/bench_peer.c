@@ -4,7 +4,8 @@
    Each one, segattn included, is a program that talks in lines over its standard input and output.  It begins with
        hello TAB version TAB isa       or      missing TAB reason
    and answers each of
-       case WORK Q_FORMAT PARTS LAYOUT CAUSAL Q_HEADS KV_HEADS DIM QUERIES SEGMENTS FOLDER  ready [TAB seconds], or no TAB reason
+       case WORK Q_FORMAT PARTS LAYOUT CAUSAL Q_HEADS KV_HEADS DIM QUERIES SEGMENTS FOLDER
+                                       ready [TAB seconds], or no TAB reason
        run N                           times TAB seconds of each of N calls
        out                             ready; FOLDER/out is written, f32 (f64) [q_heads][queries][dim]
        free                            ready

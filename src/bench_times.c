@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Figure bench-time: the time of a call, for suites whose rates say nothing: calls so short that starting one is what counts
    (small), the same keys in ever more segments (segments), and single steps (state).  Across, time on a logarithmic axis; a
-   line for each case, a mark for each contestant, shifted up or down a little so that equal ones stay visible.  On the right stands
-   segattn's time, beside it, where the keys were cut, that over the time of the first cut.  */
+   line for each case, a mark for each contestant, shifted up or down a little so that equal ones stay visible.  On the right
+   stands segattn's time, beside it, where the keys were cut, that over the time of the first cut.  */
 
 #include <math.h>
 #include <stdlib.h>

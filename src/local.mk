@@ -7,7 +7,7 @@ noinst_LTLIBRARIES += libprogram.la libabout.la
 endif
 
 program_cppflags = $(AM_CPPFLAGS) -I$(srcdir)/src -DPKGDATADIR='"$(pkgdatadir)"' \
-  $(GSL_CFLAGS) $(HDF5_CFLAGS) $(YAML_CFLAGS) $(LIBMD_CFLAGS)
+  $(GSL_CFLAGS) $(HDF5_CFLAGS) $(YAML_CFLAGS) $(JANSSON_CFLAGS) $(LIBMD_CFLAGS)
 
 # What results say they were made by: the flags, and the commit or what a release was made from.
 libabout_la_CPPFLAGS = $(program_cppflags) -DSEGATTN_CFLAGS='"$(CFLAGS)"' -include git-state.h
@@ -56,7 +56,7 @@ endif
 endif
 
 libprogram_la_CPPFLAGS = $(program_cppflags)
-libprogram_la_LIBADD = $(loops) libabout.la $(GSL_LIBS) $(HDF5_LIBS) $(YAML_LIBS) $(LIBMD_LIBS) $(DL_LIBS)
+libprogram_la_LIBADD = $(loops) libabout.la $(GSL_LIBS) $(HDF5_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(LIBMD_LIBS) $(DL_LIBS)
 libprogram_la_SOURCES = \
   src/argument.c src/array.c src/attend.c src/bench.c src/bench_blas.c src/bench_figure.c src/bench_inputs.c \
   src/bench_limits.c src/bench_meeting.c src/bench_peak.c src/bench_peer.c src/bench_run.c src/bench_segattn.c \
@@ -67,13 +67,15 @@ libprogram_la_SOURCES = \
   src/provider_text.c src/random.c src/references.c src/report.c src/report_case.c src/report_data.c \
   src/report_distribution.c src/report_element.c src/report_head.c src/report_name.c src/report_panel.c \
   src/report_plot.c src/report_table.c src/report_tex.c src/result.c src/run.c src/run_file.c src/run_folder.c \
-  src/run_references.c src/schema.c src/segments.c src/setting.c src/storage.c src/store.c src/store_attribute.c \
+  src/run_references.c src/safetensors.c src/schema.c src/segments.c src/setting.c src/storage.c src/store.c \
+  src/store_attribute.c \
   src/store_case_read.c src/store_case_write.c src/store_data.c src/store_hdf5.c src/store_import.c src/store_pack.c \
-  src/store_tensor.c src/tensor_file.c src/verdict.c src/work.c src/argument.h src/array.h src/bench.h src/bench_figure.h src/call.h src/case.h src/cases.h \
+  src/store_tensor.c src/tensor_file.c src/verdict.c src/work.c \
+  src/argument.h src/array.h src/bench.h src/bench_figure.h src/call.h src/case.h src/cases.h \
   src/commands.h src/config_read.h src/doubledouble.h src/experiment.h src/families.h src/file.h src/hash.h src/inputs.h \
   src/json.h src/measure.h src/message.h src/npy.h src/oracle.h src/oracle_row.h src/place.h src/provider.h src/random.h \
-  src/references.h src/report.h src/report_data.h src/result.h src/run.h src/schema.h src/storage.h src/store.h \
-  src/store_hdf5.h src/tensor_file.h src/verdict.h src/work.h
+  src/references.h src/report.h src/report_data.h src/result.h src/run.h src/safetensors.h src/schema.h src/storage.h \
+  src/store.h src/store_hdf5.h src/tensor_file.h src/verdict.h src/work.h
 
 segattn_CPPFLAGS = $(program_cppflags)
 segattn_LDADD = libprogram.la libsegattn.la

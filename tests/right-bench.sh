@@ -33,7 +33,8 @@ for name in suite case format q_format threads seconds_min seconds_median gflops
   ok "each row has $name" test "$(field "$name" segattn | wc -l)" -eq "$(grep -c '"peer":"segattn"' rows.json)"
 done
 for suite in prefill-d32-160 prefill-d32-160-causal decode-300 small-2x4 segments-1x512-cut1 segments-1x512-cut8 \
-  decode-mixed-300 decode-mixed-200 decode-mixed-100 state-absorb-256 state-merge-256 state-finalise-256 real-normal real-layer18; do
+  decode-mixed-300 decode-mixed-200 decode-mixed-100 state-absorb-256 state-merge-256 state-finalise-256 \
+  real-normal real-layer18; do
   contains rows.json "\"suite\":\"$suite\""
 done
 # f32 arithmetic: 160 keys a block chain and a score of 64 products are a few hundred roundings of 6e-8, of either sign
@@ -220,7 +221,8 @@ refused() {                     # TEXT MESSAGE ARGUMENT...
 refused "an unknown suite" "--suite: unknown suite 'prefil'" --suite prefil
 refused "an unknown peer" "--peers: unknown peer 'tensorflow'" --peers torch,tensorflow
 refused "an unknown instruction set" "--isa: 'sse2' is none that this machine" --isa sse2
-refused "a pattern that no case has" "--only 'decode-9*': no case of suite decode has such a name" --suite decode --only 'decode-9*'
+refused "a pattern that no case has" "--only 'decode-9*': no case of suite decode has such a name" \
+  --suite decode --only 'decode-9*'
 refused "no threads" "--threads: '0'" --threads 0
 refused "threads that are no number" "--threads: '2x'" --threads 2x
 refused "more threads than CPUs" "--threads 4096: expected at most" --threads 4096
