@@ -41,6 +41,7 @@ do for [i = 1:rows] {
     set arrow 1000 + i from graph 0, first i - 1 to graph 1, first i - 1 nohead back linewidth 0.5 linecolor rgb rule
   }
 }
+set label 4000 "segattn" at screen X(right_edge + 13), screen Y(bottom - 6.8) right textcolor rgb "#555555"
 plot for [i = 1:sides] 'data.txt' using ($1 == i ? $2 : NaN):3 with points linetype style[i] dashtype solid \
   pointtype marker(style[i]) pointsize mark_size(style[i]) linewidth 0.6
 unset multiplot
