@@ -14,7 +14,8 @@ provider_files = \
   experiments/providers/bench_common.py experiments/providers/bench_ggml.py experiments/providers/bench_ort.py \
   experiments/providers/bench_torch.py \
   experiments/providers/capture_common.py experiments/providers/capture_smollm2.py \
-  experiments/providers/ggml_provider.py experiments/providers/make_formats_golden.py experiments/providers/pack_references.py \
+  experiments/providers/ggml_provider.py experiments/providers/make_formats_golden.py \
+  experiments/providers/make_safetensors_golden.py experiments/providers/pack_references.py \
   experiments/providers/provider_common.py experiments/providers/requirements.txt \
   experiments/providers/torch_provider.py
 EXTRA_DIST += $(experiment_files) $(experiment_data_files) $(provider_files)

@@ -3,7 +3,7 @@
 
 AC_DEFUN([SEGATTN_OPTIONS], [
   AC_ARG_ENABLE([program],
-    [AS_HELP_STRING([--disable-program], [only the library and its tests: no GSL, HDF5, libyaml, libmd or MPFR needed])],
+    [AS_HELP_STRING([--disable-program], [only the library: no GSL, HDF5, libyaml, Jansson, libmd or MPFR needed])],
     [], [enable_program=yes])
   AC_ARG_ENABLE([werror], [AS_HELP_STRING([--enable-werror], [warnings are errors])], [], [enable_werror=no])
   AC_ARG_ENABLE([sanitizers],

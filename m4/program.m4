@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What the program stands on: GSL (statistics, MT19937), HDF5 (files), libyaml (experiments), libmd (SHA-256; neither HDF5
-# nor GSL has a hash).  MPFR is the tests' exact oracle and no product needs it.
+# What the program stands on: GSL (statistics, MT19937), HDF5 (files), libyaml (experiments), Jansson (the headers of
+# safetensors; it refuses names that come twice), libmd (SHA-256; neither HDF5 nor GSL has a hash).  MPFR is the tests' exact
+# oracle and no product needs it.
 
 # SEGATTN_NEED(VARIABLE, MODULES, NAME, DEBIAN PACKAGE): the first pkg-config module that is there, or one more in `missing`.
 AC_DEFUN([SEGATTN_NEED], [
@@ -17,6 +18,7 @@ AC_DEFUN([SEGATTN_PROGRAM_LIBRARIES], [
     SEGATTN_NEED([GSL], [gsl], [GSL], [libgsl-dev])
     SEGATTN_NEED([HDF5], [hdf5 hdf5-serial], [HDF5], [libhdf5-dev])
     SEGATTN_NEED([YAML], [yaml-0.1], [libyaml], [libyaml-dev])
+    SEGATTN_NEED([JANSSON], [jansson], [Jansson], [libjansson-dev])
     SEGATTN_NEED([LIBMD], [libmd], [libmd], [libmd-dev])
     AS_IF([test -n "$missing"], [AC_MSG_ERROR([the program needs, and this machine has not:$missing
   Install them (in brackets: Debian's package), or give --disable-program for the library alone.])])

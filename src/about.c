@@ -11,6 +11,7 @@
 
 #include "measure.h"
 #include "message.h"
+#include "safetensors.h"
 #include "store.h"
 
 #ifndef SEGATTN_CFLAGS
@@ -40,7 +41,8 @@ static void library_versions(char *text, size_t size) {
   char hdf5[32], gsl[32];
   store_library_version(hdf5, sizeof hdf5);
   measure_library_version(gsl, sizeof gsl);
-  snprintf(text, size, "GSL %s, HDF5 %s, libyaml %s", gsl, hdf5, yaml_get_version_string());
+  snprintf(text, size, "GSL %s, HDF5 %s, libyaml %s, Jansson %s", gsl, hdf5, yaml_get_version_string(),
+           safetensors_library_version());
 }
 
 static const char *compiler(void) {

@@ -12,16 +12,18 @@
 #include "commands.h"
 #include "message.h"
 
-enum { OPT_SUITE = 1, OPT_PEERS, OPT_THREADS, OPT_LIMIT, OPT_QUICK, OPT_FORMATS, OPT_ISA, OPT_SERVE };
+enum { OPT_SUITE = 1, OPT_ONLY, OPT_LIST, OPT_PEERS, OPT_THREADS, OPT_LIMIT, OPT_QUICK, OPT_FORMATS, OPT_ISA, OPT_SERVE };
 
 static const struct argp_option options[] = {
   { "suite", OPT_SUITE, "NAME", 0, "prefill, decode, small, segments, state or real (default: all of them)", 0 },
+  { "only", OPT_ONLY, "PATTERN", 0, "only cases whose name matches, as file names do; may be repeated", 0 },
+  { "list", OPT_LIST, NULL, 0, "the names of the cases, and nothing is timed", 0 },
   { "peers", OPT_PEERS, "LIST", 0, "of torch, ort, ggml, blas, or none (default: all of them)", 0 },
   { "threads", OPT_THREADS, "N", 0, "threads of each contestant, on as many CPUs (default: 1)", 0 },
   { "isa", OPT_ISA, "NAME", 0, "segattn's instruction set: portable, avx2, avx512 or neon (default: SEGATTN_ISA or the best)", 0 },
   { "limit", OPT_LIMIT, "SECONDS", 0, "time for one contestant and case (default: 3)", 0 },
   { "quick", OPT_QUICK, NULL, 0, "small cases and little time, to see that everything runs", 0 },
-  { "output", 'o', "DIR", 0, "a folder for the figure (default: none is drawn)", 0 },
+  { "output", 'o', "DIR", 0, "a folder for figures (default: none are drawn)", 0 },
   { "formats", OPT_FORMATS, "LIST", 0, "of pdf, svg, png (default: pdf,svg,png)", 0 },
   { "json", 'j', NULL, 0, "one JSON object on standard output", 0 },
   { "serve", OPT_SERVE, "NAME", OPTION_HIDDEN, NULL, 0 },
@@ -30,6 +32,8 @@ static const struct argp_option options[] = {
 
 typedef struct arguments {
   bench_options o;
+  const char **only;            /* o.only; room for all words of the command line */
+  size_t n_only;
   const char *serve;
 } arguments;
 
@@ -118,11 +122,16 @@ static int run_all(bench_result *r, const bench_options *o) {
   return status;
 }
 
-static int bench(const bench_options *o) {
-  bench_result r = { .threads = o->threads, .seconds = o->limit, .withheld = bench_withheld(), .given = bench_given(o->threads) };
-  contest *contests = bench_contests(&r.n_contests, o->suite, o->quick);
-  r.contests = contests;
-  int status = contests && r.withheld && r.given ? bench_pin(o->threads) : FILES;
+static void list(const contest *contests, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    for (size_t c = 0; c < contests[i].n_cases; c++)
+      puts(contests[i].cases[c].name);
+}
+
+static int time_all(const contest *contests, size_t n, const bench_options *o) {
+  bench_result r = { .threads = o->threads, .seconds = o->limit, .withheld = bench_withheld(), .given = bench_given(o->threads),
+                     .contests = contests, .n_contests = n };
+  int status = r.withheld && r.given ? bench_pin(o->threads) : FILES;
   watch();
   if (!status)
     status = run_all(&r, o);
@@ -135,11 +144,25 @@ static int bench(const bench_options *o) {
   free(r.rows);
   free(r.withheld);
   free(r.given);
-  free(contests);
   if (caught) {
     signal(caught, SIG_DFL);
     raise(caught);
   }
+  return status;
+}
+
+static int bench(const bench_options *o) {
+  size_t n;
+  contest *contests = bench_contests(&n, o);
+  int status = contests ? DONE : FILES;
+  if (contests && n == 0)
+    status = fail(USAGE, "--only '%s'%s: no case%s%s has such a name (segattn bench --list shows them)", o->only[0],
+                  o->only[1] ? " and others" : "", o->suite ? " of suite " : "", o->suite ? o->suite : "");
+  else if (contests && o->list)
+    list(contests, n);
+  else if (contests)
+    status = time_all(contests, n, o);
+  free(contests);
   return status;
 }
 
@@ -148,6 +171,8 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   char *end = NULL;
   switch (key) {
   case OPT_SUITE: a->o.suite = text; break;
+  case OPT_ONLY: a->only[a->n_only++] = text; break;
+  case OPT_LIST: a->o.list = true; break;
   case OPT_PEERS: a->o.peers = text; break;
   case OPT_THREADS:
     a->o.threads = (int)strtol(text, &end, 10);
@@ -171,25 +196,30 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   return 0;
 }
 
+static int checked(const bench_options *o) {
+  int status = check_suite(o->suite);
+  if (!status)
+    status = choose_isa(o->isa);
+  if (!status)
+    status = check_peers(o->peers);
+  if (!status && o->folder && !o->list)
+    status = bench_figure_check(o->folder, o->formats);
+  return status ? status : bench(o);
+}
+
 int command_bench(int argc, char **argv) {
   const struct argp argp = { options, parse, NULL, "Times segattn and its peers by turns on the same inputs, and says what share "
                              "of the machine's limits each reaches and how far each is from the exact result.", NULL, NULL, NULL };
-  arguments a = { .o = { .threads = 1, .formats = "pdf,svg,png" } };
+  arguments a = { .o = { .threads = 1, .formats = "pdf,svg,png" }, .only = calloc((size_t)argc + 1, sizeof *a.only) };
+  if (!a.only)
+    return fail(FILES, "out of memory");
+  a.o.only = a.only;
   argp_err_exit_status = USAGE;
-  if (argp_parse(&argp, argc, argv, 0, NULL, &a))
-    return USAGE;
-  if (a.serve)
-    return bench_serve(a.serve, a.o.threads);
+  int status = argp_parse(&argp, argc, argv, 0, NULL, &a) ? USAGE : DONE;
   if (!(a.o.limit > 0))
     a.o.limit = a.o.quick ? 0.02 : 3;
-  int status = check_suite(a.o.suite);
   if (!status)
-    status = choose_isa(a.o.isa);
-  if (!status)
-    status = check_peers(a.o.peers);
-  if (!status && a.o.folder && a.o.suite && !strcmp(a.o.suite, "state"))
-    status = fail(USAGE, "--output: the operations of suite state are not counted: there is nothing to draw");
-  if (!status && a.o.folder)
-    status = bench_figure_check(a.o.folder, a.o.formats);
-  return status ? status : bench(&a.o);
+    status = a.serve ? bench_serve(a.serve, a.o.threads) : checked(&a.o);
+  free(a.only);
+  return status;
 }

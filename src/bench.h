@@ -14,18 +14,35 @@
 
 /* ---- what is timed ---- */
 
+typedef struct bench_options {
+  const char *suite, *peers, *folder, *formats, *isa;
+  int threads;
+  double limit;                 /* seconds for each contestant and case */
+  const char *const *only;      /* patterns, NULL past the last; NULL: none */
+  bool quick, json, list;
+} bench_options;
+
 enum bench_work { BENCH_ATTEND, BENCH_ABSORB, BENCH_MERGE, BENCH_FINALISE, BENCH_WORKS };
 extern const char *const bench_work_name[BENCH_WORKS];
 
+enum { BENCH_PARTS = 2 };
+typedef struct bench_part {
+  segattn_format format;
+  size_t keys;
+} bench_part;
+
 typedef struct bench_case {
   const char *suite;            /* "decode" */
-  char label[48];               /* "decode-32768": what a row is called */
+  char label[48];               /* "decode-32768" */
+  char name[96];                /* the same, format, heads, and layout if token-major: no two cases share it */
+  char format[16];              /* "f16", "q4_0+f16" */
   enum bench_work work;
-  segattn_format format;        /* of q, k and v */
+  segattn_format q_format;      /* f32 where K and V are in blocks or fp8, else theirs */
+  bench_part part[BENCH_PARTS]; /* of K and V, in the order of their positions: each a tensor of its own */
   bool token_major;             /* K and V lie [key][head][dim], else [head][key][dim]; q is always head-major */
   bool causal;                  /* query i stands at position keys - queries + i */
   bool capture;                 /* of real inputs, which have this shape; else random normal */
-  size_t q_heads, kv_heads, dim, queries, keys, segments;
+  size_t q_heads, kv_heads, dim, queries, keys, parts, segments;        /* keys of all parts; segments of each part */
 } bench_case;
 
 enum { CONTEST_CASES = 4 };
@@ -33,16 +50,23 @@ typedef struct contest {
   bench_case cases[CONTEST_CASES];
   size_t n_cases;
   bool peers;                   /* others than segattn can do it */
+  bool mixed;                   /* the first case is made of the parts that are the others */
 } contest;
 
 const char *bench_suite_name(size_t i);         /* NULL past the last */
-/* The contests of a suite (all suites for NULL), allocated; quick: few and small ones.  NULL: out of memory, with a message.  */
-contest *bench_contests(size_t *n, const char *suite, bool quick);
+/* The cases of o->suite (all suites for NULL) whose name matches one of o->only (all, where it has none), in their contests,
+   allocated; o->quick: few and small ones.  NULL: out of memory, with a message.  */
+contest *bench_contests(size_t *n, const bench_options *o);
+bool bench_roofline(const bench_case *c);       /* is it of a suite whose rates are the matter, not the time of a call? */
 double bench_flops(const bench_case *c);        /* 4 dim for each pair of query and key that see each other */
-double bench_kv_bytes(const bench_case *c);
+double bench_kv_bytes(const bench_case *c);     /* as they are stored */
 double bench_bytes(const bench_case *c);        /* q, k, v, and the output as f32 (f64) */
 
-/* ---- inputs: files q, k, v in a scratch folder, raw elements in memory order, each repeated to fill its tensor ---- */
+/* ---- inputs: files q, k, v (k1, v1 of a second part) in a scratch folder, raw elements in memory order, each repeated to
+   fill its tensor ---- */
+
+extern const char *const bench_k_file[BENCH_PARTS], *const bench_v_file[BENCH_PARTS];
+size_t bench_out_bytes(const bench_case *c);    /* of an element of out: f64 for a case in f64, else f32 */
 
 typedef struct bench_inputs bench_inputs;
 bench_inputs *bench_inputs_alloc(void);         /* makes the folder; NULL with a message */
@@ -123,7 +147,7 @@ int bench_pin(int threads);                     /* this process, and so its chil
 typedef struct bench_job {
   bench_case c;
   int threads;
-  void *q, *k, *v;
+  void *q, *k[BENCH_PARTS], *v[BENCH_PARTS];
   void *out;                    /* [q_heads][queries][dim], f32, for a case in f64 f64 */
   void *mine;                   /* the contestant's own */
   char reason[200];             /* why not */
@@ -155,6 +179,7 @@ typedef struct bench_row {
   size_t n, room, rounds, improved;     /* runs; rounds, and the one that last improved the minimum */
   double minimum, spent;
   double median, gflops, kv_gbytes, share_fma, share_read, share_memory, ratio, relative_rms;
+  double over_parts;            /* minimum over the sum of those of its parts, where these were timed with it; else NaN */
   const char *limit;            /* which limit would let a call take longest: "FMA" or a level of memory; NULL: none is known */
   size_t contest;               /* rows of one contest were timed interleaved; ratio is to its first one */
 } bench_row;
@@ -171,13 +196,6 @@ typedef struct bench_result {
   struct bench_missing { const char *peer, *reason, *install; } missing[PEERS];
   size_t n_missing;
 } bench_result;
-
-typedef struct bench_options {
-  const char *suite, *peers, *folder, *formats, *isa;
-  int threads;
-  double limit;                 /* seconds for each contestant and case */
-  bool quick, json;
-} bench_options;
 
 bool bench_stopped(void);         /* by Ctrl-C */
 bool bench_listed(const char *list, const char *name);          /* by its name, or what stands before the hyphen; NULL: all are */

@@ -149,7 +149,7 @@ typedef struct mine {
 
 static bool prepare(bench_job *job) {
   const bench_case *c = &job->c;
-  if (c->work != BENCH_ATTEND || c->format != SEGATTN_F32 || c->segments != 1) {
+  if (c->work != BENCH_ATTEND || c->parts != 1 || c->part[0].format != SEGATTN_F32 || c->segments != 1) {
     snprintf(job->reason, sizeof job->reason, "sgemm knows f32 only");
     return false;
   }
@@ -177,7 +177,7 @@ static void product(const bench_job *job, float *s, size_t head, size_t from, si
   size_t step = c->token_major ? c->kv_heads * c->dim : c->dim, at = c->token_major ? kv * c->dim : kv * c->keys * c->dim;
   size_t row = c->queries == 1 ? head * n : head * c->queries + from, first = c->keys - c->queries + from + 1;
   size_t keys = c->causal ? first + n - 1 : c->keys;
-  const float *q = (const float *)job->q + row * c->dim, *k = (const float *)job->k + at, *v = (const float *)job->v + at;
+  const float *q = (const float *)job->q + row * c->dim, *k = (const float *)job->k[0] + at, *v = (const float *)job->v[0] + at;
   float *out = (float *)job->out + row * c->dim, sum[BLOCK];
   int dim = (int)c->dim, lds = (int)keys;
   sgemm(ROW_MAJOR, NO_TRANSPOSE, TRANSPOSE, (int)n, lds, dim, 1 / sqrtf((float)dim), q, dim, k, (int)step, 0, s, lds);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Inputs of the bench, and what is right for them.
 
-   A million normals, a prime number of them, are drawn once and laid end to end as often as a tensor needs: no two keys are
-   alike, and every contestant can make the same bits from a small file.  The exact rows are the oracle's.  */
+   A million normals, a prime number of them, are drawn once for each tensor and laid end to end as often as it needs: no two
+   keys are alike, and every contestant can make the same bits from a small file.  In a format of blocks those that fill whole
+   blocks are laid end to end, 32771 of them, a prime number too: no two of 32771 keys of a head are alike.  The exact rows are
+   the oracle's, of the stored numbers.  */
 
 #include "bench.h"
 
@@ -22,18 +24,42 @@
 #include "report_data.h"
 #include "store.h"
 
-enum { PERIOD = 1048573, Q_SEED = 1, K_SEED = 2, V_SEED = 3, ROWS = 8, LAYER = 18 };
+enum { PERIOD = 1048681, TENSORS = 1 + 2 * BENCH_PARTS, ROWS = 8, LAYER = 18 };
+
+/* The stored numbers of a file.  */
+typedef struct stored {
+  double *x;
+  size_t n;
+} stored;
 
 struct bench_inputs {
   char *folder;
-  double *normal[3];            /* PERIOD each; drawn when first needed */
+  double *normal[TENSORS];      /* PERIOD each; drawn when first needed */
   bench_case c;
   const bench_case *written;    /* whose inputs are on the disk, or NULL */
   array exact[ROWS];            /* f64 */
   size_t head[ROWS], query[ROWS];
 };
 
-static const char *const tensors[] = { "q", "k", "v" };
+const char *const bench_k_file[BENCH_PARTS] = { "k", "k1" }, *const bench_v_file[BENCH_PARTS] = { "v", "v1" };
+
+/* Tensor i of q, k, v of the first part, k, v of the second: how it is stored.  */
+typedef struct tensor {
+  const char *file;
+  segattn_format format;
+  size_t n;                     /* elements */
+} tensor;
+
+static tensor tensor_at(const bench_case *c, size_t i) {
+  if (i == 0)
+    return (tensor){ "q", c->q_format, c->q_heads * c->queries * c->dim };
+  const bench_part *p = &c->part[(i - 1) / 2];
+  return (tensor){ (i % 2 ? bench_k_file : bench_v_file)[(i - 1) / 2], p->format, c->kv_heads * p->keys * c->dim };
+}
+
+static size_t tensors_of(const bench_case *c) {
+  return 1 + 2 * c->parts;
+}
 
 bench_inputs *bench_inputs_alloc(void) {
   const char *temporary = getenv("TMPDIR");
@@ -62,7 +88,7 @@ static void forget_exact(bench_inputs *in) {
 }
 
 void bench_inputs_free(bench_inputs *in) {
-  static const char *const files[] = { "q", "k", "v", "out" };
+  static const char *const files[] = { "q", "k", "v", "k1", "v1", "out" };
   if (!in)
     return;
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
@@ -73,7 +99,7 @@ void bench_inputs_free(bench_inputs *in) {
   }
   rmdir(in->folder);
   forget_exact(in);
-  for (size_t i = 0; i < 3; i++)
+  for (size_t i = 0; i < TENSORS; i++)
     free(in->normal[i]);
   free(in->folder);
   free(in);
@@ -95,13 +121,13 @@ static double *normals(uint32_t seed) {
   return x;
 }
 
-static int write_values(const bench_inputs *in, size_t which, const double *x, size_t n) {
-  void *bytes = malloc(segattn_format_bytes(in->c.format, n));
-  char *path = path_join(in->folder, tensors[which]);
+static int write_values(const bench_inputs *in, const tensor *t, const double *x, size_t n) {
+  void *bytes = malloc(segattn_format_bytes(t->format, n));
+  char *path = path_join(in->folder, t->file);
   int status = bytes && path ? DONE : fail(FILES, "out of memory");
   if (!status) {
-    segattn_encode(in->c.format, x, bytes, n);
-    status = file_write(path, bytes, segattn_format_bytes(in->c.format, n));
+    segattn_encode(t->format, x, bytes, n);
+    status = file_write(path, bytes, segattn_format_bytes(t->format, n));
   }
   free(bytes);
   free(path);
@@ -109,13 +135,13 @@ static int write_values(const bench_inputs *in, size_t which, const double *x, s
 }
 
 static int write_normal(bench_inputs *in) {
-  static const uint32_t seed[] = { Q_SEED, K_SEED, V_SEED };
   int status = DONE;
-  for (size_t i = 0; i < 3 && !status; i++) {
-    size_t whole = i ? in->c.kv_heads * in->c.keys * in->c.dim : in->c.q_heads * in->c.queries * in->c.dim;
+  for (size_t i = 0; i < tensors_of(&in->c) && !status; i++) {
+    tensor t = tensor_at(&in->c, i);
+    size_t most = PERIOD - PERIOD % segattn_format_block(t.format);
     if (!in->normal[i])
-      in->normal[i] = normals(seed[i]);
-    status = in->normal[i] ? write_values(in, i, in->normal[i], whole < PERIOD ? whole : PERIOD) : FILES;
+      in->normal[i] = normals((uint32_t)(i + 1));
+    status = in->normal[i] ? write_values(in, &t, in->normal[i], t.n < most ? t.n : most) : FILES;
   }
   return status;
 }
@@ -138,7 +164,8 @@ static int write_capture(bench_inputs *in) {
     status = fail(FILES, "%s: layer %d has another shape than the suite expects", path, LAYER);
   for (size_t i = 0; i < 3 && !status; i++) {
     double *values = array_values(&x[i]);
-    status = values ? write_values(in, i, values, array_count(&x[i])) : FILES;
+    tensor t = tensor_at(c, i);
+    status = values ? write_values(in, &t, values, array_count(&x[i])) : FILES;
     free(values);
   }
   for (size_t i = 0; i < 3; i++)
@@ -174,33 +201,49 @@ void *bench_tensor(const char *folder, const char *name, size_t n) {
 
 /* ---- the exact rows ---- */
 
-/* The keys or values of one head, as many as the query sees; element i of the tensor is element i % have of the file.  */
-static int head_of(array *to, const bench_inputs *in, const char *bytes, size_t have, size_t head, size_t keys) {
-  const bench_case *c = &in->c;
-  size_t size = segattn_format_bytes(c->format, 1);
-  int status = array_alloc(to, c->format, 1, 1, keys, c->dim);
-  for (size_t j = 0; !status && j < keys; j++)
-    for (size_t d = 0; d < c->dim; d++) {
-      size_t at = c->token_major ? (j * c->kv_heads + head) * c->dim + d : (head * c->keys + j) * c->dim + d;
-      memcpy((char *)to->data + (j * c->dim + d) * size, bytes + at % have * size, size);
-    }
+static int read_stored(stored *s, const bench_inputs *in, const tensor *t) {
+  char *path = path_join(in->folder, t->file), *bytes = NULL;
+  size_t n = 0;
+  int status = path ? file_read(&bytes, &n, path) : FILES;
+  free(path);
+  if (status)
+    return status;
+  s->n = n / segattn_format_bytes(t->format, 1) * segattn_format_block(t->format);
+  s->x = malloc(s->n * sizeof *s->x + 1);
+  if (s->x)
+    segattn_decode(t->format, bytes, s->x, s->n);
+  free(bytes);
+  return s->x ? DONE : fail(FILES, "out of memory");
+}
+
+/* The keys or values of one head in all parts that the query sees; element i of a tensor is element i % n of its file.  */
+static int head_of(array *to, const bench_case *c, const stored *parts, size_t head, size_t keys) {
+  int status = array_alloc(to, SEGATTN_F64, 1, 1, keys, c->dim);
+  double *x = to->data;
+  size_t before = 0;
+  for (size_t p = 0; !status && p < c->parts; before += c->part[p++].keys)
+    for (size_t j = 0; j < c->part[p].keys && before + j < keys; j++)
+      for (size_t d = 0; d < c->dim; d++) {
+        size_t at = c->token_major ? (j * c->kv_heads + head) * c->dim + d : (head * c->part[p].keys + j) * c->dim + d;
+        x[(before + j) * c->dim + d] = parts[2 * p].x[at % parts[2 * p].n];
+      }
   return status;
 }
 
-static int exact_row(bench_inputs *in, size_t i, char *const bytes[3], const size_t have[3]) {
+static int exact_row(bench_inputs *in, size_t i, const stored *s) {
   const bench_case *c = &in->c;
   array q = { 0 }, k = { 0 }, v = { 0 }, lse = { 0 }, error = { 0 };
   const array none = { 0 };
   size_t head = in->head[i], keys = c->causal ? c->keys - c->queries + in->query[i] + 1 : c->keys;
-  size_t size = segattn_format_bytes(c->format, 1), kv = head / (c->q_heads / c->kv_heads);
+  size_t kv = head / (c->q_heads / c->kv_heads);
   oracle_problem p = { .scale = 1 / sqrt((double)c->dim) };
-  int status = array_alloc(&q, c->format, 1, 1, 1, c->dim);
+  int status = array_alloc(&q, SEGATTN_F64, 1, 1, 1, c->dim);
   for (size_t d = 0; !status && d < c->dim; d++)
-    memcpy((char *)q.data + d * size, bytes[0] + ((head * c->queries + in->query[i]) * c->dim + d) % have[0] * size, size);
+    ((double *)q.data)[d] = s[0].x[((head * c->queries + in->query[i]) * c->dim + d) % s[0].n];
   if (!status)
-    status = head_of(&k, in, bytes[1], have[1], kv, keys);
+    status = head_of(&k, c, s + 1, kv, keys);
   if (!status)
-    status = head_of(&v, in, bytes[2], have[2], kv, keys);
+    status = head_of(&v, c, s + 2, kv, keys);
   if (!status)
     status = oracle_attend(&in->exact[i], &lse, &error, &p, &q, &k, &v, &none);
   array_free(&q);
@@ -212,38 +255,35 @@ static int exact_row(bench_inputs *in, size_t i, char *const bytes[3], const siz
 }
 
 int bench_exact(bench_inputs *in) {
-  char *bytes[3] = { NULL };
-  size_t have[3] = { 0 }, size = segattn_format_bytes(in->c.format, 1);
+  stored s[TENSORS] = { { 0 } };
   int status = DONE;
   if (in->exact[ROWS - 1].data)
     return DONE;
-  for (size_t i = 0; i < 3 && !status; i++) {
-    char *path = path_join(in->folder, tensors[i]);
-    status = path ? file_read(&bytes[i], &have[i], path) : FILES;
-    have[i] /= size;
-    free(path);
+  for (size_t i = 0; i < tensors_of(&in->c) && !status; i++) {
+    tensor t = tensor_at(&in->c, i);
+    status = read_stored(&s[i], in, &t);
   }
   for (size_t i = 0; i < ROWS && !status; i++) {        /* spread over heads and queries, first and last among them */
     in->head[i] = i * (in->c.q_heads - 1) / (ROWS - 1);
     in->query[i] = (i * 3 % ROWS) * (in->c.queries - 1) / (ROWS - 1);
-    status = exact_row(in, i, bytes, have);
+    status = exact_row(in, i, s);
   }
-  for (size_t i = 0; i < 3; i++)
-    free(bytes[i]);
+  for (size_t i = 0; i < TENSORS; i++)
+    free(s[i].x);
   return status;
 }
 
 double bench_relative_rms(const bench_inputs *in) {
   const bench_case *c = &in->c;
   char *path = path_join(in->folder, "out"), *bytes = NULL;
-  size_t n = 0, size = c->format == SEGATTN_F64 ? sizeof(double) : sizeof(float);
+  size_t n = 0, size = bench_out_bytes(c);
   double difference = 0, exact = 0;
   bool read = path && !access(path, R_OK) && !file_read(&bytes, &n, path) && n == c->q_heads * c->queries * c->dim * size;
   for (size_t i = 0; read && i < ROWS; i++)
     for (size_t d = 0; d < c->dim; d++) {
       const char *at = bytes + ((in->head[i] * c->queries + in->query[i]) * c->dim + d) * size;
       double x = ((const double *)in->exact[i].data)[d], got;
-      segattn_decode(c->format == SEGATTN_F64 ? SEGATTN_F64 : SEGATTN_F32, at, &got, 1);
+      segattn_decode(size == sizeof(double) ? SEGATTN_F64 : SEGATTN_F32, at, &got, 1);
       difference += (got - x) * (got - x);
       exact += x * x;
     }

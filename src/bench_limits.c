@@ -130,7 +130,7 @@ double bench_peak(const bench_limits *l, const char *isa, int number) {
 }
 
 int bench_number(const bench_case *c) {
-  return c->format == SEGATTN_F64 ? BENCH_F64 : BENCH_F32;
+  return c->q_format == SEGATTN_F64 ? BENCH_F64 : BENCH_F32;
 }
 
 int bench_level(const bench_limits *l, const bench_case *c) {

@@ -117,7 +117,7 @@ static bool memory_for(const bench_row *row) {
   if (f)
     fclose(f);
   const bench_case *c = row->c;
-  double kv = bench_kv_bytes(c), wide = kv * fmax(1, sizeof(float) / (double)segattn_format_bytes(c->format, 1));
+  double kv = bench_kv_bytes(c), wide = fmax(kv, 2. * sizeof(float) * (double)(c->kv_heads * c->keys * c->dim));
   return free_bytes > 1.1 * (kv + (is_ours(row) ? 0 : wide * (double)(c->q_heads / c->kv_heads)));
 }
 
@@ -126,7 +126,7 @@ static double foreseen(const bench_row *row, const bench_result *r) {
   double seconds = 0;
   for (const bench_row *a = r->rows; a < row; a++) {
     const bench_case *x = a->c, *y = row->c;
-    if (!strcmp(a->peer, row->peer) && !a->reason && x->work == y->work && x->format == y->format &&
+    if (!strcmp(a->peer, row->peer) && !a->reason && x->work == y->work && !strcmp(x->format, y->format) &&
         x->token_major == y->token_major && x->causal == y->causal && x->q_heads == y->q_heads && x->kv_heads == y->kv_heads &&
         x->dim == y->dim && x->keys < y->keys)
       seconds = a->minimum * bench_flops(y) / bench_flops(x);
@@ -154,7 +154,7 @@ static int new_row(bench_row *row, const bench_case *c, const bench_peer *peer, 
                    const contest *t) {
   *row = (bench_row){ .c = c, .peer = peer->name, .version = strdup(bench_child_version(child)),
                       .isa = strdup(bench_child_isa(child)), .threads = threads_of(peer, r->threads), .minimum = INFINITY,
-                      .relative_rms = NAN, .contest = (size_t)(t - r->contests) };
+                      .relative_rms = NAN, .over_parts = NAN, .contest = (size_t)(t - r->contests) };
   return row->version && row->isa ? DONE : fail(FILES, "out of memory");
 }
 
@@ -179,8 +179,8 @@ static int heat(bench_row *const *rows, bench_child *const *children, size_t n, 
                 const bench_options *o) {
   int status = DONE;
   for (size_t i = in; i < n && !status && !bench_stopped(); i++) {
-    char detail[96];
-    snprintf(detail, sizeof detail, "%s %s  %s", rows[i]->c->label, segattn_format_name(rows[i]->c->format), rows[i]->peer);
+    char detail[128];
+    snprintf(detail, sizeof detail, "%s  %s", rows[i]->c->name, rows[i]->peer);
     progress("bench", r->at, r->n_contests, detail);
     status = bench_inputs_write(m->inputs, rows[i]->c);
     if (!status)
@@ -234,6 +234,14 @@ static void rates(bench_row *row, const bench_limits *l) {
   row->limit = row->share_fma > row->share_read ? "FMA" : bench_read_name[level];
 }
 
+/* Row i and those of its parts, which follow it.  */
+static double over_parts(const bench_result *r, size_t i) {
+  double sum = 0;
+  for (size_t j = i + 1; j < r->n_rows && r->rows[j].contest == r->rows[i].contest; j++)
+    sum += r->rows[j].reason ? NAN : r->rows[j].minimum;
+  return r->rows[i].minimum / sum;
+}
+
 void bench_derive(bench_result *r) {
   const bench_row *first = NULL;
   for (size_t i = 0; i < r->n_rows; i++) {
@@ -246,5 +254,7 @@ void bench_derive(bench_result *r) {
     if (row->c->work == BENCH_ATTEND)                   /* the others do not look at all keys */
       rates(row, row->threads == r->threads ? &r->limits : &r->one);
     row->ratio = first->reason ? NAN : row->minimum / first->minimum;
+    if (row == first && r->contests[row->contest].mixed)
+      row->over_parts = over_parts(r, i);
   }
 }

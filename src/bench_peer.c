@@ -4,11 +4,13 @@
    Each one, segattn included, is a program that talks in lines over its standard input and output.  It begins with
        hello TAB version TAB isa       or      missing TAB reason
    and answers each of
-       case WORK FORMAT LAYOUT CAUSAL Q_HEADS KV_HEADS DIM QUERIES KEYS SEGMENTS FOLDER    ready [TAB seconds], or no TAB reason
+       case WORK Q_FORMAT PARTS LAYOUT CAUSAL Q_HEADS KV_HEADS DIM QUERIES SEGMENTS FOLDER
+                                       ready [TAB seconds], or no TAB reason
        run N                           times TAB seconds of each of N calls
        out                             ready; FOLDER/out is written, f32 (f64) [q_heads][queries][dim]
        free                            ready
-   and ends at the end of its input.  The seconds of `ready` are those of a first call, which warms up and shows whether the
+   and ends at the end of its input.  PARTS: the format and number of the keys, "f16:32768", "q4_0:28672+f16:4096"; SEGMENTS:
+   those of each part.  The seconds of `ready` are those of a first call, which warms up and shows whether the
    contestant can do the case.  Calls are timed by the child, around the call alone.  Pipes are all that is shared, so a
    contestant that dies takes nobody with it, and threads or settings of one do not reach another.  */
 
@@ -279,10 +281,14 @@ const char *bench_child_isa(const bench_child *c) {
 /* ---- one case ---- */
 
 const char *bench_child_case(bench_child *child, const bench_case *c, const char *folder, double *first) {
-  char question[4096];
-  int n = snprintf(question, sizeof question, "case %s %s %s %d %zu %zu %zu %zu %zu %zu %s\n", bench_work_name[c->work],
-                   segattn_format_name(c->format), c->token_major ? "token" : "head", c->causal, c->q_heads, c->kv_heads, c->dim,
-                   c->queries, c->keys, c->segments, folder);
+  char question[4096], parts[64];
+  int n = 0;
+  for (size_t i = 0; i < c->parts; i++)
+    n += snprintf(parts + n, sizeof parts - (size_t)n, "%s%s:%zu", i ? "+" : "", segattn_format_name(c->part[i].format),
+                  c->part[i].keys);
+  n = snprintf(question, sizeof question, "case %s %s %s %s %d %zu %zu %zu %zu %zu %s\n", bench_work_name[c->work],
+               segattn_format_name(c->q_format), parts, c->token_major ? "token" : "head", c->causal, c->q_heads, c->kv_heads,
+               c->dim, c->queries, c->segments, folder);
   char *line = n < (int)sizeof question ? ask(child, question) : NULL;
   if (!line)
     return child->reason;

@@ -15,8 +15,10 @@ enum { BATCH = 128 };           /* keys absorbed one by one in one run: a block,
 typedef struct mine {
   segattn_plan *plan;
   segattn_queries queries;
-  segattn_tensor k, v, out;
+  segattn_tensor k[BENCH_PARTS], v[BENCH_PARTS], out;
+  int64_t start[BENCH_PARTS];   /* positions of the parts */
   segattn_segment *segments;
+  size_t n_segments;
   segattn_state *state, *other; /* other: the later half */
   int64_t next;                 /* position of the next single key */
 } mine;
@@ -43,21 +45,33 @@ static segattn_tensor part(const segattn_tensor *whole, size_t from, size_t n) {
   return t;
 }
 
+static segattn_segment segment_of(const mine *m, size_t i, size_t from, size_t n) {
+  return (segattn_segment){ .k = part(&m->k[i], from, n), .v = part(&m->v[i], from, n), .start = m->start[i] + (int64_t)from };
+}
+
+/* Of a case of one part.  */
 static segattn_segment segment(const mine *m, size_t from, size_t n) {
-  return (segattn_segment){ .k = part(&m->k, from, n), .v = part(&m->v, from, n), .start = (int64_t)from };
+  return segment_of(m, 0, from, n);
 }
 
 static void views(mine *m, const bench_job *job) {
   const bench_case *c = &job->c;
   const char *axes = c->token_major ? "bphd" : "bhpd";
-  m->queries.q = segattn_tensor_of(job->q, c->format, 1, c->q_heads, c->queries, c->dim);
+  m->queries.q = segattn_tensor_of(job->q, c->q_format, 1, c->q_heads, c->queries, c->dim);
   m->queries.start = (int64_t)(c->keys - c->queries);
-  m->k = segattn_tensor_axes(axes, job->k, c->format, 1, c->kv_heads, c->keys, c->dim);
-  m->v = segattn_tensor_axes(axes, job->v, c->format, 1, c->kv_heads, c->keys, c->dim);
-  m->out = segattn_tensor_of(job->out, c->format == SEGATTN_F64 ? SEGATTN_F64 : SEGATTN_F32, 1, c->q_heads, c->queries, c->dim);
-  for (size_t i = 0; i < c->segments; i++) {
-    size_t from = i * c->keys / c->segments;
-    m->segments[i] = segment(m, from, (i + 1) * c->keys / c->segments - from);
+  m->out = segattn_tensor_of(job->out, c->q_format == SEGATTN_F64 ? SEGATTN_F64 : SEGATTN_F32, 1, c->q_heads, c->queries,
+                             c->dim);
+  int64_t start = 0;
+  for (size_t i = 0; i < c->parts; i++) {
+    const bench_part *p = &c->part[i];
+    m->k[i] = segattn_tensor_axes(axes, job->k[i], p->format, 1, c->kv_heads, p->keys, c->dim);
+    m->v[i] = segattn_tensor_axes(axes, job->v[i], p->format, 1, c->kv_heads, p->keys, c->dim);
+    m->start[i] = start;
+    start += (int64_t)p->keys;
+    for (size_t s = 0; s < c->segments; s++) {
+      size_t from = s * p->keys / c->segments;
+      m->segments[m->n_segments++] = segment_of(m, i, from, (s + 1) * p->keys / c->segments - from);
+    }
   }
 }
 
@@ -77,7 +91,7 @@ static segattn_status plan(mine *m, const bench_job *job, segattn_error *error) 
   p.kv_heads = c->kv_heads;
   p.dim_k = p.dim_v = c->dim;
   p.causal = c->causal;
-  segattn_options o = { .arithmetic = c->format == SEGATTN_F64 ? "f64" : "f32", .threads = job->threads, .keys = c->keys };
+  segattn_options o = { .arithmetic = c->q_format == SEGATTN_F64 ? "f64" : "f32", .threads = job->threads, .keys = c->keys };
   return segattn_plan_alloc(&m->plan, &p, &o, error);
 }
 
@@ -85,7 +99,7 @@ static bool prepare(bench_job *job) {
   segattn_error error = { .text = "out of memory" };
   mine *m = job->mine = calloc(1, sizeof *m);
   if (m)
-    m->segments = calloc(job->c.segments, sizeof *m->segments);
+    m->segments = calloc(job->c.parts * job->c.segments, sizeof *m->segments);
   bool made = m && m->segments && !plan(m, job, &error);
   size_t keys = job->c.keys, half = keys / 2;
   if (made) {
@@ -119,7 +133,7 @@ static double run(bench_job *job) {
   double start = bench_clock();
   switch (job->c.work) {
   case BENCH_ATTEND:
-    status = segattn_attend(m->plan, &m->queries, m->segments, job->c.segments, &m->out, NULL, NULL, NULL);
+    status = segattn_attend(m->plan, &m->queries, m->segments, m->n_segments, &m->out, NULL, NULL, NULL);
     break;
   case BENCH_ABSORB: status = absorb_batch(m); break;
   case BENCH_MERGE: status = status ? status : segattn_state_merge(m->state, m->other, NULL); break;

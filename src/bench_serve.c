@@ -13,31 +13,42 @@
 
 static const bench_contestant *const contestants[] = { &bench_segattn, &bench_blas };
 
+/* "q4_0:28672+f16:4096"  */
+static bool parse_parts(bench_case *c, char *text) {
+  for (char *one; (one = strsep(&text, "+")); c->parts++) {
+    char *format = strsep(&one, ":");
+    if (c->parts == BENCH_PARTS || !one || segattn_format_find(&c->part[c->parts].format, format, NULL) ||
+        sscanf(one, "%zu", &c->part[c->parts].keys) != 1)
+      return false;
+    c->keys += c->part[c->parts].keys;
+  }
+  return c->parts;
+}
+
 static bool parse_case(bench_case *c, char *folder, size_t size, const char *line) {
-  char work[16], format[16], layout[16];
+  char work[16], format[16], parts[64], layout[16];
   int causal, at = 0;
   *c = (bench_case){ .suite = "" };
-  if (sscanf(line, "case %15s %15s %15s %d %zu %zu %zu %zu %zu %zu %n", work, format, layout, &causal, &c->q_heads, &c->kv_heads,
-             &c->dim, &c->queries, &c->keys, &c->segments, &at) != 10 || !at)
+  if (sscanf(line, "case %15s %15s %63s %15s %d %zu %zu %zu %zu %zu %n", work, format, parts, layout, &causal, &c->q_heads,
+             &c->kv_heads, &c->dim, &c->queries, &c->segments, &at) != 10 || !at)
     return false;
   while (c->work < BENCH_WORKS && strcmp(work, bench_work_name[c->work]))
     c->work++;
   c->causal = causal;
   c->token_major = !strcmp(layout, "token");
   snprintf(folder, size, "%.*s", (int)strcspn(line + at, "\n"), line + at);
-  return c->work < BENCH_WORKS && !segattn_format_find(&c->format, format, NULL) && c->kv_heads && c->segments;
-}
-
-static size_t out_size(const bench_case *c) {
-  return c->format == SEGATTN_F64 ? sizeof(double) : sizeof(float);
+  return c->work < BENCH_WORKS && !segattn_format_find(&c->q_format, format, NULL) && parse_parts(c, parts) && c->kv_heads &&
+         c->segments;
 }
 
 static void job_free(bench_job *job, const bench_contestant *who) {
   if (job->mine)
     who->release(job);
   free(job->q);
-  free(job->k);
-  free(job->v);
+  for (size_t i = 0; i < BENCH_PARTS; i++) {
+    free(job->k[i]);
+    free(job->v[i]);
+  }
   free(job->out);
   *job = (bench_job){ .threads = job->threads };
 }
@@ -49,11 +60,16 @@ static bool job_prepare(bench_job *job, const bench_contestant *who, const char 
     return false;
   }
   const bench_case *c = &job->c;
-  job->q = bench_tensor(folder, "q", segattn_format_bytes(c->format, c->q_heads * c->queries * c->dim));
-  job->k = bench_tensor(folder, "k", segattn_format_bytes(c->format, c->kv_heads * c->keys * c->dim));
-  job->v = bench_tensor(folder, "v", segattn_format_bytes(c->format, c->kv_heads * c->keys * c->dim));
-  job->out = calloc(c->q_heads * c->queries * c->dim, out_size(c));
-  if (!job->q || !job->k || !job->v || !job->out) {
+  job->q = bench_tensor(folder, "q", segattn_format_bytes(c->q_format, c->q_heads * c->queries * c->dim));
+  job->out = calloc(c->q_heads * c->queries * c->dim, bench_out_bytes(c));
+  bool there = job->q && job->out;
+  for (size_t i = 0; i < c->parts && there; i++) {
+    size_t n = segattn_format_bytes(c->part[i].format, c->kv_heads * c->part[i].keys * c->dim);
+    job->k[i] = bench_tensor(folder, bench_k_file[i], n);
+    job->v[i] = bench_tensor(folder, bench_v_file[i], n);
+    there = job->k[i] && job->v[i];
+  }
+  if (!there) {
     snprintf(job->reason, sizeof job->reason, "out of memory");
     return false;
   }
@@ -64,7 +80,7 @@ static bool job_write(bench_job *job, const bench_contestant *who, const char *f
   char *path = path_join(folder, "out");
   if (who->output)
     who->output(job);
-  bool written = path && !file_write(path, job->out, job->c.q_heads * job->c.queries * job->c.dim * out_size(&job->c));
+  bool written = path && !file_write(path, job->out, job->c.q_heads * job->c.queries * job->c.dim * bench_out_bytes(&job->c));
   free(path);
   return written;
 }

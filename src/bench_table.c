@@ -72,16 +72,22 @@ static void print_number(const char *format, double x, int width) {
 
 static void print_contest(const bench_row *row) {
   const bench_case *c = row->c;
-  printf("\n%s%s%s  %s, heads %zu/%zu, dim %zu, %zu quer%s x %zu keys%s%s\n", colour_out(BOLD), c->label, colour_out(PLAIN),
-         segattn_format_name(c->format), c->q_heads, c->kv_heads, c->dim, c->queries, c->queries == 1 ? "y" : "ies", c->keys,
+  printf("\n%s%s%s  %s, heads %zu/%zu, dim %zu, %zu quer%s x %zu keys%s%s\n", colour_out(BOLD), c->name, colour_out(PLAIN),
+         c->format, c->q_heads, c->kv_heads, c->dim, c->queries, c->queries == 1 ? "y" : "ies", c->keys,
          c->causal ? ", causal" : "", c->token_major ? ", token-major" : "");
   printf("%s%-20s %11s %11s %8s %7s %6s %6s %6s %-7s %7s %8s%s\n", colour_out(DIM), "", "minimum", "median", "GFLOP/s",
          "KV GB/s", "FMA %", "read %", "mem. %", " limit", "time x", "rel. rms", colour_out(PLAIN));
 }
 
 static void print_row(const bench_row *row, const bench_row *first) {
-  bool other = row->c != first->c;      /* several cases by segattn */
-  printf("%-20s", other ? strchr(row->c->label, '-') + 1 : row->peer);
+  const char *who = row->peer;
+  char part[40];
+  if (row->c != first->c) {             /* several cases by segattn */
+    bool same = !strcmp(row->c->format, first->c->format);
+    snprintf(part, sizeof part, "%s%s%s", strchr(row->c->label, '-') + 1, same ? "" : " ", same ? "" : row->c->format);
+    who = part;
+  }
+  printf("%-20s", who);
   if (row->reason) {
     printf("  %s%.96s%s\n", colour_out(DIM), row->reason, colour_out(PLAIN));
     return;
@@ -99,6 +105,12 @@ static void print_row(const bench_row *row, const bench_row *first) {
   puts(row->n == 1 ? "  1 call" : "");
 }
 
+/* Below a contest of a whole and its parts.  */
+static void print_over_parts(const bench_row *row) {
+  if (isfinite(row->over_parts))
+    printf("%s: %.3f times the sum of its parts\n", row->c->label, row->over_parts);
+}
+
 void bench_table(const bench_result *r) {
   const bench_row *first = NULL;
   heads(r);
@@ -106,6 +118,8 @@ void bench_table(const bench_result *r) {
     if (!first || first->contest != r->rows[i].contest)
       print_contest(first = &r->rows[i]);
     print_row(&r->rows[i], first);
+    if (i + 1 == r->n_rows || r->rows[i + 1].contest != first->contest)
+      print_over_parts(first);
   }
   puts("\nFMA %: of the FMA peak of the arithmetic (f64 for f64, else f32), of segattn's instruction set for segattn, else of\n"
        "the best.  read %: of the read bandwidth of the memory level that K and V fit in; mem. %: of that of the memory.  limit:\n"
@@ -187,6 +201,8 @@ static void row_case(const bench_row *row) {
   const bench_case *c = row->c;
   member_text("suite", c->label);
   putchar(',');
+  member_text("case", c->name);
+  putchar(',');
   member_text("work", bench_work_name[c->work]);
   putchar(',');
   member_text("peer", row->peer);
@@ -195,11 +211,30 @@ static void row_case(const bench_row *row) {
   putchar(',');
   member_text("isa", row->isa);
   putchar(',');
-  member_text("format", segattn_format_name(c->format));
+  member_text("format", c->format);
+  putchar(',');
+  member_text("q_format", segattn_format_name(c->q_format));
   putchar(',');
   member_text("layout", c->token_major ? "token-major" : "head-major");
   printf(",\"causal\":%s,\"q_heads\":%zu,\"kv_heads\":%zu,\"dim\":%zu,\"queries\":%zu,\"keys\":%zu,\"segments\":%zu",
-         c->causal ? "true" : "false", c->q_heads, c->kv_heads, c->dim, c->queries, c->keys, c->segments);
+         c->causal ? "true" : "false", c->q_heads, c->kv_heads, c->dim, c->queries, c->keys, c->parts * c->segments);
+}
+
+static void row_numbers(const bench_row *row, const bench_limits *l) {
+  const struct { const char *name; double x; } numbers[] = {
+    { "seconds_min", row->minimum }, { "seconds_median", row->median }, { "calls", (double)row->n }, { "gflops", row->gflops },
+    { "kv_gbytes_per_s", row->kv_gbytes }, { "share_fma", row->share_fma }, { "share_read", row->share_read },
+    { "share_memory", row->share_memory }, { "share_limit", fmax(row->share_fma, row->share_read) },
+    { "time_ratio", row->ratio }, { "relative_rms", row->relative_rms }, { "over_parts", row->over_parts }
+  };
+  size_t n = sizeof numbers / sizeof *numbers - (isnan(row->over_parts) ? 1 : 0);        /* only of a whole beside its parts */
+  for (size_t i = 0; i < n; i++) {
+    json_member(stdout, numbers[i].name, numbers[i].x);
+    putchar(',');
+  }
+  member_text("limit", row->limit);
+  putchar(',');
+  member_text("read_from", bench_read_name[bench_level(l, row->c)]);
 }
 
 void bench_json(const bench_result *r) {
@@ -217,22 +252,8 @@ void bench_json(const bench_result *r) {
       printf(",\"threads\":%d,", row->threads);
       if (row->reason)
         member_text("reason", row->reason);
-      else {
-        const struct { const char *name; double x; } numbers[] = {
-          { "seconds_min", row->minimum }, { "seconds_median", row->median }, { "calls", (double)row->n }, { "gflops", row->gflops },
-          { "kv_gbytes_per_s", row->kv_gbytes }, { "share_fma", row->share_fma }, { "share_read", row->share_read },
-          { "share_memory", row->share_memory },
-          { "share_limit", fmax(row->share_fma, row->share_read) }, { "time_ratio", row->ratio }, { "relative_rms", row->relative_rms }
-        };
-        for (size_t j = 0; j < sizeof numbers / sizeof *numbers; j++) {
-          fputs(j ? "," : "", stdout);
-          json_member(stdout, numbers[j].name, numbers[j].x);
-        }
-        putchar(',');
-        member_text("limit", row->limit);
-        putchar(',');
-        member_text("read_from", bench_read_name[bench_level(&r->limits, row->c)]);
-      }
+      else
+        row_numbers(row, &r->limits);
       putchar('}');
     }
   }

@@ -20,8 +20,8 @@ enum { OPT_SCALE = 256, OPT_CAUSAL, OPT_Q_START, OPT_WINDOW, OPT_SOFTCAP, OPT_AL
        OPT_ARITHMETIC, OPT_THREADS, OPT_ISA, OPT_AXES, OPT_Q, OPT_K, OPT_V, OPT_MASK };
 
 static const struct argp_option options[] = {
-  { NULL, 0, NULL, 0, "Tensors: FILE.npy or FILE.h5:/path/of/dataset; three axes are head, position, dim, four batch, head, position, "
-    "dim", 1 },
+  { NULL, 0, NULL, 0, "Tensors: FILE.npy, FILE.safetensors:NAME or FILE.h5:/path/of/dataset; three axes are head, position, "
+    "dim, four batch, head, position, dim", 1 },
   { "q", OPT_Q, "T", 0, "queries", 1 },
   { "k", OPT_K, "T", 0, "keys", 1 },
   { "v", OPT_V, "T", 0, "values", 1 },

@@ -11,7 +11,7 @@
 enum { TENSOR_Q, TENSOR_K, TENSOR_V, TENSOR_MASK, TENSOR_SINKS, TENSOR_OUT, TENSORS };
 
 typedef struct call {
-  const char *name[TENSORS];    /* FILE.npy or FILE.h5:/path; NULL: not given */
+  const char *name[TENSORS];    /* as tensor_file.h has them; NULL: not given */
   char axes[TENSORS][8];        /* "" when not given */
   segattn_format store[TENSORS];        /* SEGATTN_FORMATS when not given */
   array tensor[TENSORS];

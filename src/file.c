@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whole files: read at once, written at once or not at all.
+/* Whole files, or a part: read at once, written at once or not at all.
 
    rename(2) replaces a name atomically, but only what fsync(2) has put on the disk is there after a crash: so the file
    is synced before the rename, and the folder after it.  */
@@ -7,6 +7,7 @@
 #include "file.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,17 +32,19 @@ static ssize_t read_all(int fd, char *bytes, size_t n) {
   return (ssize_t) done;
 }
 
-static int read_open_file(char **bytes, size_t *n, int fd, const char *path) {
+static int read_open_file(char **bytes, size_t *n, size_t *size, int fd, const char *path, size_t from, size_t most) {
   struct stat status;
   if (fstat(fd, &status) != 0)
     return fail(FILES, "%s: cannot be read: %s", path, strerror(errno));
   if (!S_ISREG(status.st_mode))
     return fail(FILES, "%s: cannot be read: %s, expected a file", path,
                 S_ISDIR(status.st_mode) ? "it is a folder" : "it is no regular file");
-  char *buffer = malloc((size_t) status.st_size + 1);
+  *size = (size_t) status.st_size;
+  size_t rest = from < *size ? *size - from : 0, wanted = rest < most ? rest : most;
+  char *buffer = malloc(wanted + 1);
   if (!buffer)
-    return fail(FILES, "%s: out of memory for its %lld bytes", path, (long long) status.st_size);
-  ssize_t got = read_all(fd, buffer, (size_t) status.st_size);
+    return fail(FILES, "%s: out of memory for %zu of its bytes", path, wanted);
+  ssize_t got = lseek(fd, (off_t) from, SEEK_SET) < 0 ? -1 : read_all(fd, buffer, wanted);
   if (got < 0) {
     int reason = errno;
     free(buffer);
@@ -53,13 +56,18 @@ static int read_open_file(char **bytes, size_t *n, int fd, const char *path) {
   return DONE;
 }
 
-int file_read(char **bytes, size_t *n, const char *path) {
+int file_read_part(char **bytes, size_t *n, size_t *size, const char *path, size_t from, size_t most) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     return fail(FILES, "%s: cannot be read: %s", path, strerror(errno));
-  int status = read_open_file(bytes, n, fd, path);
+  int status = read_open_file(bytes, n, size, fd, path, from, most);
   close(fd);
   return status;
+}
+
+int file_read(char **bytes, size_t *n, const char *path) {
+  size_t size;
+  return file_read_part(bytes, n, &size, path, 0, SIZE_MAX);
 }
 
 /* 0, or an errno.  */

@@ -8,6 +8,8 @@
 
 /* The bytes of a regular file and a final 0 that `n` does not count; the caller frees.  0 or FILES.  */
 int file_read(char **bytes, size_t *n, const char *path);
+/* The same for at most `most` bytes from byte `from` on; *size is that of the whole file.  */
+int file_read_part(char **bytes, size_t *n, size_t *size, const char *path, size_t from, size_t most);
 
 /* A temporary in the same folder, synced, renamed, the folder synced: a failure (FILES, one message) or a crash leaves what was
    there before.  A device or pipe is written in place.  */

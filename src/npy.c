@@ -176,15 +176,6 @@ static int find_format(segattn_format *format, header *h, segattn_format raw, co
   return *format = raw, DONE;
 }
 
-static void swap_bytes(unsigned char *bytes, size_t n, size_t element) {
-  for (size_t at = 0; at + element <= n; at += element)
-    for (size_t i = 0; i < element / 2; i++) {
-      unsigned char one = bytes[at + i];
-      bytes[at + i] = bytes[at + element - 1 - i];
-      bytes[at + element - 1 - i] = one;
-    }
-}
-
 static int check_length(const header *h, size_t n, const char *path) {
   size_t expected = h->bytes;
   for (int i = 0; i < h->rank; i++)
@@ -239,7 +230,7 @@ static int read_bytes(array *a, int *rank, char *bytes, size_t n, const char *pa
     return status;
   const char native = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? '<' : '>';
   if (h.order == (native == '<' ? '>' : '<'))
-    swap_bytes((unsigned char *) bytes + h.data, n - h.data, h.bytes);
+    storage_swap(bytes + h.data, n - h.data, h.bytes);
   *rank = h.rank;
   if (segattn_format_block(format) > 1)
     return take_blocks(a, &h, format, bytes + h.data, path);

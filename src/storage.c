@@ -27,6 +27,15 @@ bool storage_find(segattn_format *format, const char *name) {
   return true;
 }
 
+void storage_swap(char *bytes, size_t n, size_t element) {
+  for (size_t at = 0; at + element <= n; at += element)
+    for (size_t i = 0; i < element / 2; i++) {
+      char one = bytes[at + i];
+      bytes[at + i] = bytes[at + element - 1 - i];
+      bytes[at + element - 1 - i] = one;
+    }
+}
+
 size_t storage_unit(segattn_format format) {
   return segattn_format_block(format) > 1 ? 1 : segattn_format_bytes(format, 1);
 }

@@ -11,6 +11,8 @@ const char *storage_name(int i);
 const char *storage_names(void);
 bool storage_find(segattn_format *format, const char *name);
 
+/* Turns the byte order of each element of so many bytes.  */
+void storage_swap(char *bytes, size_t n, size_t element);
 /* Bytes of what a file counts: an element, or one byte of a block.  */
 size_t storage_unit(segattn_format format);
 /* Does it hold numbers that f32 does not?  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tensors that a user names: the axes of a file put in the library's order, and the choice between .npy and HDF5.  */
+/* Tensors that a user names: the axes of a file put in the library's order, and .npy, safetensors or HDF5 chosen.  */
 
 #include "tensor_file.h"
 #include <stdio.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 #include "message.h"
 #include "npy.h"
+#include "safetensors.h"
 #include "store.h"
 
 static const char axis_letter[SEGATTN_AXES + 1] = "bhpd";
@@ -71,12 +72,14 @@ int tensor_arrange(array *a, const char *name, const char *axes, int rank) {
 
 int tensor_read(array *a, const char *name, const char *axes, segattn_format raw) {
   char *path = NULL;
-  const char *dataset = split_name(&path, name);
+  const char *tensor = NULL, *dataset = NULL;
   int rank, status;
   memset(a, 0, sizeof *a);
+  if (!safetensors_split(&path, &tensor, name))         /* first: the NAME of a tensor may have any sign in it */
+    dataset = split_name(&path, name);
   if (dataset)
     status = store_tensor_read(a, path, dataset, axes, raw);
-  else if ((status = npy_read(a, &rank, name, raw)) == DONE)
+  else if ((status = path ? safetensors_read(a, &rank, path, tensor) : npy_read(a, &rank, name, raw)) == DONE)
     status = tensor_arrange(a, name, axes, rank);
   free(path);
   return status;

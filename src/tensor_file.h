@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tensors that a user names on the command line: FILE.npy or FILE.h5:/path/of/dataset.  */
+/* Tensors that a user names on the command line: FILE.npy, FILE.safetensors:NAME or FILE.h5:/path/of/dataset.  */
 
 #ifndef TENSOR_FILE_H
 #define TENSOR_FILE_H
@@ -15,7 +15,7 @@ int tensor_read(array *a, const char *name, const char *axes, segattn_format raw
    above: the order of the axes in the file.  */
 int tensor_write(const char *name, const array *a, const char *axes);
 
-/* What both kinds of file share: the first `rank` axes of a->shape are those of the file, in the order of `axes` (as
+/* What all kinds of file share: the first `rank` axes of a->shape are those of the file, in the order of `axes` (as
    above); afterwards `a` is [batch][head][position][dim].  USAGE, with `a` freed, when the axes do not fit.  */
 int tensor_arrange(array *a, const char *name, const char *axes, int rank);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The golden bytes of tests/data/formats, which experiments/providers/make_formats_golden.py made.  */
+/* The golden bytes of tests/data/formats, which experiments/providers/make_formats_golden.py made, and others beside it.  */
 
 #ifndef GOLDEN_H
 #define GOLDEN_H

@@ -27,7 +27,7 @@ library_tests = \
 exact_tests = tests/accurate-elementary tests/accurate-bound tests/accurate-bound-terms tests/accurate-oracle
 program_tests = \
   tests/accurate-doubledouble tests/right-families tests/right-inputs tests/right-measure tests/right-npy tests/right-oracle \
-  tests/right-quantisation tests/right-random tests/right-references tests/robust-references
+  tests/right-quantisation tests/right-random tests/right-references tests/right-safetensors tests/robust-references
 script_tests = \
   tests/right-bench.sh tests/right-mixed.sh tests/right-report.sh tests/right-store.sh tests/robust-config.sh \
   tests/robust-files.sh tests/robust-program.sh
@@ -73,6 +73,8 @@ tests_right_random_CPPFLAGS = $(program_cppflags)
 tests_right_random_LDADD = $(program_libraries)
 tests_right_references_CPPFLAGS = $(program_cppflags)
 tests_right_references_LDADD = $(program_libraries)
+tests_right_safetensors_CPPFLAGS = $(program_cppflags)
+tests_right_safetensors_LDADD = $(program_libraries)
 tests_robust_references_CPPFLAGS = $(program_cppflags)
 tests_robust_references_LDADD = $(program_libraries)
 
@@ -93,5 +95,7 @@ golden_files = \
   tests/data/formats/q4_0.blocks tests/data/formats/q4_0.f32 tests/data/formats/q4_1.any tests/data/formats/q4_1.blocks \
   tests/data/formats/q4_1.f32 tests/data/formats/q5_0.any tests/data/formats/q5_0.blocks tests/data/formats/q5_0.f32 \
   tests/data/formats/q5_1.any tests/data/formats/q5_1.blocks tests/data/formats/q5_1.f32 tests/data/formats/q8_0.any \
-  tests/data/formats/q8_0.blocks tests/data/formats/q8_0.f32
+  tests/data/formats/q8_0.blocks tests/data/formats/q8_0.f32 \
+  tests/data/safetensors/bf16.f64 tests/data/safetensors/f16.f64 tests/data/safetensors/f32.f64 tests/data/safetensors/f64.f64 \
+  tests/data/safetensors/f8e4m3.f64 tests/data/safetensors/f8e5m2.f64 tests/data/safetensors/tensors.safetensors
 EXTRA_DIST += $(golden_files) tests/tap.sh $(library_scripts) $(script_tests)

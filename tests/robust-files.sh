@@ -74,6 +74,43 @@ refused 3 'a broken header' 'broken.npy: header' 'shape'
 run_capture "$SEGATTN" attend --q q.npy --k k.npy --v v.npy --axes q=hp -o out.npy
 refused 2 'axes that do not fit' 'q.npy' 'hp'
 
+# ---- safetensors (tests/right-safetensors has every way to be damaged) ----
+
+# safetensors FILE HEADER BYTES: zeros after a header of fewer than 256 bytes.
+safetensors() {
+  { printf "\\$(printf %o "${#2}")\\0\\0\\0\\0\\0\\0\\0"; printf '%s' "$2"; head -c "$3" /dev/zero; } >"$1"
+}
+q='"q":{"dtype":"F32","shape":[2,3,4],"data_offsets":[0,96]}'
+k='"a k":{"dtype":"F32","shape":[1,5,4],"data_offsets":[96,176]}'
+safetensors 'one file.safetensors' "{$q,$k}" 176
+run_capture "$SEGATTN" attend --q 'one file.safetensors:q' --k 'one file.safetensors:a k' \
+  --v 'one file.safetensors:a k' -o out.npy
+is_status 0 'tensors of a safetensors file'
+ok 'give what .npy files give' cmp out.npy before.npy
+run_capture "$SEGATTN" judge --q q.npy --k 'one file.safetensors:a k' --v v.npy --out 'one file.safetensors:q'
+is_status 0 'and can be judged'
+attend 'one file.safetensors:p'
+refused 3 'a tensor that is not there' "one file.safetensors: tensor 'p' is missing; its tensors: q, a k"
+attend 'one file.safetensors'
+refused 2 'a safetensors file without a name' 'one file.safetensors: which tensor?' \
+  'FILE.safetensors:NAME' 'its tensors: q, a k'
+attend none.safetensors:q
+refused 3 'a missing safetensors file' 'none.safetensors: cannot be read: No such file'
+mkdir folder.safetensors
+attend folder.safetensors:q
+refused 3 'a folder' 'folder.safetensors: cannot be read: it is a folder'
+head -c 200 'one file.safetensors' >cut.safetensors
+attend cut.safetensors:q
+refused 3 'a truncated one' 'cut.safetensors: truncated: ' 'bytes of elements, its header needs 176'
+cp q.npy npy.safetensors
+attend npy.safetensors:q
+refused 3 'what is none' 'npy.safetensors: is no safetensors file'
+safetensors control.safetensors "{\"line\\n\\u001b[1m\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[0,4]}}" 4
+attend control.safetensors:q
+refused 3 'names with control characters' 'its tensors: line??[1m'
+run_capture "$SEGATTN" attend --q q.npy --k k.npy --v v.npy -o new.safetensors:out
+refused 2 'an output in safetensors' 'new.safetensors:out: expected a name that ends in .npy'
+
 # ---- outputs ----
 
 run_capture "$SEGATTN" attend --q q.npy --k k.npy --v v.npy -o 'no such/out.npy'

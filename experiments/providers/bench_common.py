@@ -11,30 +11,36 @@ import time
 sys.dont_write_bytecode = True                  # this folder may be a source tree or an installed one
 
 
+BLOCKS = {"q8_0": 34, "q5_0": 22, "q4_0": 18}  # bytes of 32 elements
+
+
 class Unable(Exception):
     """The library has no kernel for this case."""
 
 
 class Case:
-    """q [q_heads][queries][dim]; k and v [kv_heads][keys][dim], or [keys][kv_heads][dim] when token_major: raw numpy, bf16 as u16."""
+    """q [q_heads][queries][dim]; k and v [kv_heads][keys][dim], or [keys][kv_heads][dim] when token_major: raw numpy, bf16 as
+    u16, fp8 and blocks as bytes, of which the last axis is then made."""
 
     def __init__(self, words):
-        self.work, self.format, layout = words[:3]
-        self.token_major, self.causal = layout == "token", words[3] == "1"
-        self.q_heads, self.kv_heads, self.dim, self.queries, self.keys, self.segments = map(int, words[4:10])
+        self.work, self.q_format, parts, layout = words[:4]
+        self.token_major, self.causal = layout == "token", words[4] == "1"
+        self.q_heads, self.kv_heads, self.dim, self.queries, self.segments = map(int, words[5:10])
         self.folder = words[10]
-        if self.work != "attend" or self.segments != 1:
-            raise Unable("attention in one call only")
+        if self.work != "attend" or self.segments != 1 or "+" in parts:
+            raise Unable("attention in one call, of keys in one tensor only")
+        self.format, self.keys = parts.split(":")[0], int(parts.split(":")[1])
         if self.causal and self.queries != self.keys:
             raise Unable("causal with as many queries as keys only")
-        self.q = self.read("q", (self.q_heads, self.queries, self.dim))
-        kv = (self.keys, self.kv_heads, self.dim) if self.token_major else (self.kv_heads, self.keys, self.dim)
-        self.k, self.v = self.read("k", kv), self.read("v", kv)
+        self.q = self.read("q", (self.q_heads, self.queries), self.q_format)
+        kv = (self.keys, self.kv_heads) if self.token_major else (self.kv_heads, self.keys)
+        self.k, self.v = self.read("k", kv, self.format), self.read("v", kv, self.format)
 
-    def read(self, name, shape):
+    def read(self, name, shape, form):
         """The elements of a file, repeated to fill the tensor."""
         import numpy as np
-        kind = {"f64": np.float64, "f32": np.float32, "f16": np.float16, "bf16": np.uint16}[self.format]
+        kind = {"f64": np.float64, "f32": np.float32, "f16": np.float16, "bf16": np.uint16}.get(form, np.uint8)
+        shape += (self.dim // 32 * BLOCKS[form] if form in BLOCKS else self.dim,)
         x, whole = np.fromfile(os.path.join(self.folder, name), kind), np.empty(shape, kind)
         flat = whole.reshape(-1)
         for at in range(0, flat.size, x.size):
@@ -44,6 +50,10 @@ class Case:
     def heads_first(self, x):
         """A view of k or v as [kv_heads][keys][dim]."""
         return x.swapaxes(0, 1) if self.token_major else x
+
+    def among(self, formats, who):
+        if self.format not in formats:
+            raise Unable(f"{who} has no {self.format}")
 
     def bytes(self):
         return self.q.nbytes + self.k.nbytes + self.v.nbytes
@@ -77,7 +87,7 @@ def answer(words, held, prepare):
         return "times\t" + " ".join(f"{max(t, 1) * 1e-9:.9e}" for t in times(held[1], int(words[1])))
     elif words[0] == "out":
         import numpy as np
-        kind = np.float64 if held[0].format == "f64" else np.float32
+        kind = np.float64 if held[0].q_format == "f64" else np.float32
         np.ascontiguousarray(held[2](), kind).tofile(os.path.join(held[0].folder, "out"))
     else:
         held[:] = []

@@ -24,23 +24,23 @@ def start(_, threads):
     ggml.bind(cpu.ggml_backend_cpu_set_threadpool, None, pointer, pointer)(backend, pool)
     compute = ggml.bind(base.ggml_backend_graph_compute, integer, pointer, pointer)
     permute = ggml.bind(base.ggml_permute, pointer, pointer, pointer, *[integer] * 4)
-    types = {"f32": 0, "f16": 1, "bf16": 30}
+    types = {"f32": 0, "f16": 1, "q4_0": 2, "q5_0": 6, "q8_0": 8, "bf16": 30}       # enum ggml_type
 
     def prepare(case):
-        if case.format not in types:
-            raise common.Unable(f"flash_attn_ext has no {case.format}")
+        case.among(types, "flash_attn_ext")
         held = case.bytes() * 2 + 4 * case.q.size * 2 + 2 * case.queries * (case.keys + 64) * case.causal
         memory = np.empty(held + GRAPH, np.uint8)       # numpy asks for huge pages
         context = ggml.init(InitParams(memory.nbytes, memory.ctypes.data, False))
         if not context:
             raise MemoryError("ggml_init")
 
-        def tensor(x, kind):
-            t = ggml.new_tensor(context, kind, *x.shape[::-1], *[1] * (4 - x.ndim))
+        def tensor(x, kind, shape=None):        # ggml counts axes from the innermost, and elements, not bytes of blocks
+            shape = shape or x.shape
+            t = ggml.new_tensor(context, kind, *shape[::-1], *[1] * (4 - len(shape)))
             ctypes.memmove(ggml.data(t), x.ctypes.data, x.nbytes)
             return t
         q = tensor(common.widen(case.q), types["f32"])
-        k, v = (tensor(x, types[case.format]) for x in (case.k, case.v))
+        k, v = (tensor(x, types[case.format], x.shape[:2] + (case.dim,)) for x in (case.k, case.v))
         if case.token_major:
             k, v = (permute(context, t, 0, 2, 1, 3) for t in (k, v))
         case.k = case.v = None                  # ggml has its own copy

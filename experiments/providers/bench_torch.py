@@ -19,6 +19,7 @@ def start(variant, threads):
         return (t.view(torch.bfloat16) if x.dtype == "uint16" else t).unsqueeze(0)
 
     def prepare(case):
+        case.among(("f64", "f32", "f16", "bf16"), "scaled_dot_product_attention on the CPU")
         q, k, v = tensor(case.q), tensor(case.heads_first(case.k)), tensor(case.heads_first(case.v))
         gqa = case.q_heads != case.kv_heads
         kept = [None]
