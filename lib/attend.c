@@ -138,8 +138,12 @@ static worker *worker_place(const job *j, size_t number, sga_scratch *scratch) {
     w->slab[i] = p;
   w->slabs = j->shape;
   w->slabs.slab = w->slab;
-  w->tile = (sga_tile){ .tree = &w->tree, .slabs = &w->slabs, .m = p, .q = p + rounded(SGA_TILE * sizeof(double)),
-                        .counts = &w->counts, .scratch = scratch };
+  w->tile.tree = &w->tree;              /* one by one: what stands for rows is some kB, which small calls would spend their time on */
+  w->tile.slabs = &w->slabs;
+  w->tile.m = p;
+  w->tile.q = p + rounded(SGA_TILE * sizeof(double));
+  w->tile.counts = &w->counts;
+  w->tile.scratch = scratch;
   return w;
 }
 
@@ -219,7 +223,7 @@ static void whole_tiles(void *call, int thread) {
   sga_scratch_place(&scratch, j->plan, &j->need, j->memory + (size_t)thread * j->scratch_bytes);
   for (size_t i = 0; i < j->together; i++)
     w[i] = worker_place(j, (size_t)thread * j->together + i, &scratch);
-  for (size_t i; (i = sga_take(&j->next)) * j->together < j->tiles;) {
+  for (size_t i; (i = j->threads > 1 ? sga_take(&j->next) : j->next++) * j->together < j->tiles;) {
     size_t first = i * j->together, n = j->tiles - first < j->together ? j->tiles - first : j->together;
     for (size_t k = 0; k < n; k++)
       begin(j, w[k], first + k);

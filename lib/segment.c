@@ -107,7 +107,8 @@ static bool attended(const sga_tile *t, span *s) {
 /* ---- keys and values as the kernel reads them ---- */
 
 static bool full(const span *s) {
-  return __builtin_popcountll(s->any.word[0]) + __builtin_popcountll(s->any.word[1]) == s->keys;
+  sga_keys all = keys_from(0, s->keys);
+  return s->any.word[0] == all.word[0] && s->any.word[1] == all.word[1];
 }
 
 /* What the kernel can read where it lies: numbers, or 16-bit floats in f32 arithmetic and few rows, in order, aligned, with padded
@@ -118,7 +119,8 @@ static bool ready(const sga_tile *t, const span *s, const segattn_tensor *x, siz
   if (as_numbers)
     *stored = SGA_NUMBERS;
   return (as_numbers || as_16) && x->stride[SEGATTN_DIM] == size && x->shape[SEGATTN_DIM] == pad &&
-         x->stride[SEGATTN_POS] > 0 && x->stride[SEGATTN_POS] % size == 0 && (uintptr_t)at % (uintptr_t)size == 0 && full(s);
+         x->stride[SEGATTN_POS] > 0 && !((uintptr_t)(x->stride[SEGATTN_POS] | (ptrdiff_t)(uintptr_t)at) & (uintptr_t)(size - 1)) &&
+         full(s);               /* size is a power of two */
 }
 
 /* How many keys ahead the kernel asks for: a block; less in a token-major cache, where the hardware fetches nothing by itself and lines that
@@ -133,7 +135,7 @@ static const void *elements(const sga_tile *t, const span *s, const segattn_tens
   const char *at = sga_at(x, t->batch, t->kv_head, s->from);
   *ahead = 0;
   if (ready(t, s, x, pad, at, stored)) {
-    *stride = (size_t)x->stride[SEGATTN_POS] / sga_format_of(x->format)->bytes;
+    *stride = (size_t)x->stride[SEGATTN_POS] >> __builtin_ctzl(sga_format_of(x->format)->bytes);
     if (s->from + SGA_BLOCK < x->shape[SEGATTN_POS])
       *ahead = keys_ahead(x) * (size_t)x->stride[SEGATTN_POS];
     return at;
@@ -186,8 +188,12 @@ static int last_key(const sga_keys *set) {
 static void absorb_few(const sga_tile *t, const span *s, int slab) {
   const segattn_plan *plan = t->plan;
   sga_rows tile = sga_slab_tile(plan, t->slabs, slab, t->tile);
-  sga_piece p = { .dim_k = plan->pad_k, .dim_v = plan->pad_v, .score = &plan->score, .weights = t->scratch->weights,
-                  .counts = t->counts };
+  sga_piece p;
+  p.dim_k = plan->pad_k;
+  p.dim_v = plan->pad_v;
+  p.score = &plan->score;
+  p.weights = t->scratch->weights;
+  p.counts = t->counts;
   p.k = elements(t, s, &s->segment->k, t->scratch->k, plan->pad_k, &p.k_stride, &p.k_ahead, &p.k_stored);
   p.v = elements(t, s, &s->segment->v, t->scratch->v, plan->pad_v, &p.v_stride, &p.v_ahead, &p.v_stored);
   for (size_t i = 0; i < t->n; i += SGA_ROWS) {

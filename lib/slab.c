@@ -127,13 +127,13 @@ static void output_row(const sga_tile *t, size_t i, sga_rows row, const segattn_
                        segattn_events *events) {
   const segattn_plan *plan = t->plan;
   events->masked_rows += sga_number(plan, row.l, 0) == 0;
-  events->overflow += plan->kernel->infinite(row.l, 1) || plan->kernel->infinite(row.o, plan->problem.dim_v);
+  events->overflow += plan->kernel->infinite(row, plan->pad_v);
   if (sink_of(t, i) > -(double)INFINITY)
     plan->kernel->sink(row, plan->pad_v, sink_of(t, i));
   if (lse)
     store_lse(t, i, sga_number(plan, row.e, 0), sga_number(plan, row.l, 0), lse);
   if (out) {
-    plan->kernel->divide(row, 1, plan->pad_v);
+    plan->kernel->divide(row, plan->pad_v);
     store_row(out, sga_at(out, t->batch, t->head[i], t->query[i]), plan, row.o, plan->problem.dim_v);
   }
 }
@@ -159,7 +159,7 @@ static void output_lanes(const sga_tile *t, size_t first, size_t n, sga_rows row
     sinks[i] = i < n ? sink_of(t, first + i) : -(double)INFINITY;
     events->masked_rows += i < n && sga_number(plan, rows.l, i) == 0;
   }
-  events->overflow += (uint64_t)__builtin_popcount(plan->kernel->infinite_lanes(rows, plan->problem.dim_v) & wanted);
+  events->overflow += (uint64_t)__builtin_popcount(plan->kernel->infinite_lanes(rows, plan->pad_v) & wanted);
   if (plan->problem.sinks)
     plan->kernel->sink_lanes(rows, plan->pad_v, sinks);
   for (size_t i = 0; lse && i < n; i++)

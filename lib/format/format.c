@@ -49,7 +49,7 @@ const char *segattn_format_name(segattn_format format) {
 
 size_t segattn_format_bytes(segattn_format format, size_t n) {
   const sga_format *f = sga_format_of(format);
-  return f ? (n / f->block + (n % f->block != 0)) * f->bytes : 0;
+  return !f ? 0 : f->block == 1 ? n * f->bytes : (n / f->block + (n % f->block != 0)) * f->bytes;
 }
 
 size_t segattn_format_block(segattn_format format) {

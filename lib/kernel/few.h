@@ -40,7 +40,7 @@ static inline const char *key_at(const void *keys, sga_stored stored, size_t str
   return (const char *)keys + (size_t)j * stride * stored_bytes(stored);
 }
 
-/* Scores are made for whole vectors of keys.  */
+/* Scores are made for whole vectors of keys: past the end, the last key's again.  */
 static inline int whole_vecs(int keys) { return (keys + LANES - 1) / LANES * LANES; }
 
 static inline __attribute__((always_inline)) void scores_of(const sga_piece *w, int first, int rows, sga_stored stored, num *s) {
@@ -49,7 +49,7 @@ static inline __attribute__((always_inline)) void scores_of(const sga_piece *w, 
   const num *q[SCORE_ROWS];
   for (int r = 0; r < rows; r++)
     q[r] = w->q[first + r];
-  for (int j = 0; j < whole_vecs(w->keys); j += TILE) {
+  for (int j = 0; j < w->keys; j += TILE) {
     const char *k[TILE];
     for (int i = 0; i < TILE; i++)      /* past the end: the last key again */
       k[i] = key_at(w->k, stored, w->k_stride, j + i < w->keys ? j + i : w->keys - 1);
@@ -69,6 +69,9 @@ static inline __attribute__((always_inline)) void scores_of(const sga_piece *w, 
     for (int r = 0; r < rows; r++)
       chains_sum4(x[r], s + (first + r) * SGA_BLOCK + j);
   }
+  for (int r = first; r < first + rows; r++)
+    for (int j = (w->keys + TILE - 1) / TILE * TILE; j < whole_vecs(w->keys); j++)
+      s[r * SGA_BLOCK + j] = s[r * SGA_BLOCK + w->keys - 1];
 }
 
 static inline __attribute__((always_inline)) void scores_as(const sga_piece *w, sga_stored stored, num *s) {

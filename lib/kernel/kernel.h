@@ -96,10 +96,10 @@ typedef struct sga_kernel {
   void (*clear)(sga_rows rows, size_t n, size_t dim);                   /* the empty accumulator */
   void (*sink)(sga_rows row, size_t dim, double t);                     /* rule 6: joins one key of value 0 to one row */
   void (*sink_lanes)(sga_rows rows, size_t dim, const double *t);       /* to each lane; none where t is -inf */
-  void (*divide)(sga_rows rows, size_t n, size_t dim);                  /* rule 6: o <- o / l, NaN canonical, no -0 */
+  void (*divide)(sga_rows row, size_t dim);                             /* rule 6: o <- o / l, NaN canonical, no -0 */
   void (*divide_lanes)(sga_rows rows, size_t dim);
-  bool (*infinite)(const void *numbers, size_t n);                      /* is one of n numbers infinite? */
-  uint32_t (*infinite_lanes)(sga_rows rows, size_t dim);                /* a bit per lane: is its l or an o infinite? */
+  bool (*infinite)(sga_rows row, size_t dim);                           /* is l or an o infinite? */
+  uint32_t (*infinite_lanes)(sga_rows rows, size_t dim);                /* a bit per lane */
   void (*lanes_set)(void *lanes, const void *rows, size_t stride, size_t n, size_t dim);        /* numbers [dim][SGA_LANES] <- n rows of */
   void (*lanes_get)(const void *lanes, void *const *rows, size_t n, size_t dim);        /* padded numbers; lanes past n 0; and back */
 } sga_kernel;

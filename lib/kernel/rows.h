@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is done to accumulators before and after keys are absorbed: cleared, sinks and the division (rule 6), for rows one by one; and the
-   kernel's row of the table.  */
+/* What is done to accumulators before and after keys are absorbed: cleared, sinks and the division (rule 6); and the kernel's row of the
+   table.  */
 
 static void clear(sga_rows rows, size_t n, size_t dim) {
   num *e = rows.e, *l = rows.l, *o = rows.o;
@@ -24,21 +24,49 @@ static void sink(sga_rows row, size_t dim, double t) {
     vec_store(o + d, vec_fma(vec_load(o + d), fd, vec_mul(vec_set1(0), fa)));
 }
 
-static void divide(sga_rows rows, size_t n, size_t dim) {
-  const num *l = rows.l;
-  num *o = rows.o;
-  for (size_t r = 0; r < n; r++, o += dim)
-    for (size_t d = 0; d < dim; d++) {
-      num x = l[r] == 0 ? o[d] : o[d] / l[r];
-      o[d] = x != x ? (num)NAN : x + 0;         /* + 0: no negative zero leaves */
-    }
+/* o <- o / l; where l is 0, o is too.  NaN is canonical, and no negative zero leaves.  */
+static inline vec quotient(vec o, vec l) {
+  vec x = vec_add(vec_div(o, l), vec_set1(0));
+  return vec_select(vec_nan(x), vec_set1((num)NAN), x);
 }
 
-static bool infinite(const void *numbers, size_t n) {
-  const num *x = numbers;
-  int found = 0;
-  for (size_t i = 0; i < n; i++)
-    found |= (x[i] > NUM_MAX) | (x[i] < -NUM_MAX);
+static inline vec divisor(vec l) {
+  vec zero = vec_set1(0);
+  return vec_select(~(vec_gt(l, zero) | vec_gt(zero, l) | vec_nan(l)) & (uint32_t)ALL_LANES, vec_set1(1), l);
+}
+
+static void divide(sga_rows row, size_t dim) {
+  num *o = row.o;
+  vec l = divisor(vec_set1(*(num *)row.l));
+  for (size_t d = 0; d < dim; d += LANES)
+    vec_store(o + d, quotient(vec_load(o + d), l));
+}
+
+static void divide_lanes(sga_rows rows, size_t dim) {
+  for (int at = 0; at < SGA_LANES; at += LANES) {
+    num *o = (num *)rows.o + at;
+    vec l = divisor(vec_load((num *)rows.l + at));
+    for (size_t d = 0; d < dim; d++, o += SGA_LANES)
+      vec_store(o, quotient(vec_load(o), l));
+  }
+}
+
+static bool infinite(sga_rows row, size_t dim) {
+  range span = range_with(range_at(0), vec_set1(*(num *)row.l));
+  for (size_t d = 0; d < dim; d += LANES)
+    span = range_with(span, vec_load((num *)row.o + d));
+  return range_infinite(span);
+}
+
+/* Of the lanes, those in which l or an o is infinite.  */
+static uint32_t infinite_lanes(sga_rows rows, size_t dim) {
+  uint32_t found = 0;
+  for (int at = 0; at < SGA_LANES; at += LANES) {
+    range span = range_with(range_at(0), vec_load((num *)rows.l + at));
+    for (size_t d = 0; d < dim; d++)
+      span = range_with(span, vec_load((num *)rows.o + d * SGA_LANES + at));
+    found |= range_infinite(span) << at;
+  }
   return found;
 }
 

@@ -55,6 +55,10 @@ static inline range range_empty(void) {
   return (range){ vec_set1(-(num)INFINITY), vec_set1(INFINITY) };
 }
 
+static inline range range_at(num x) {     /* a range from x to x */
+  return (range){ vec_set1(x), vec_set1(x) };
+}
+
 static inline range range_with(range r, vec t) {
   return (range){ vec_max(t, r.top), vec_min(t, r.low) };
 }
