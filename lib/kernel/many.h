@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The block kernel with query rows across lanes: SGA_LANES rows against the keys of one block, in strips of two vectors.
+/* The block kernel with query rows across lanes: SGA_LANES rows against the keys of one block, in strips of two vectors, or of one where no
+   more rows are left.
 
    The same rules as few.h, so the same bits; K and V are read as broadcasts from where they lie, only Q is transposed.
      scores    many_scores.h
@@ -57,16 +58,16 @@ static bool plain(const sga_lanes *w) {
 static vec strip_span(const strip *x, range span[2]) {
   vec c = vec_set1((num)x->w->score->scale_log2e);
   uint32_t infinite = 0;
-  for (int v = 0; v < 2; v++) {
+  for (int v = 0; v < x->vecs; v++) {
     span[v] = (range){ vec_mul(span[v].top, c), vec_mul(span[v].low, c) };
     infinite |= range_infinite(span[v]) & x->lanes[v];
   }
   if (infinite || !plain(x->w)) {
     c = vec_set1(1);
-    span[0] = strip_exponents(x, 0);
-    span[1] = strip_exponents(x, 1);
+    for (int v = 0; v < x->vecs; v++)
+      span[v] = strip_exponents(x, v);
   }
-  for (int v = 0; v < 2; v++)
+  for (int v = 0; v < x->vecs; v++)
     vec_store(x->m + v * LANES, vec_max(span[v].top, vec_load(x->m + v * LANES)));
   return c;
 }
@@ -87,37 +88,42 @@ static void strip_begin(const strip *x, vec c, int v) {
 
 static void strip_count_nan(const strip *x) {
   for (int j = 0; j < x->w->keys; j++)
-    for (int v = 0; v < 2; v++)
+    for (int v = 0; v < x->vecs; v++)
       count(&x->w->counts->nan, vec_nan(vec_load(x->s + j * SGA_LANES + v * LANES)) & x->lanes[v]);
 }
 
 /* Of all keys, in place of their scores, and their sums; both vectors at once, whose sums would wait for each other.  */
-static void strip_weights_calm(const strip *x, vec c) {
-  vec e0 = vec_load(x->e), e1 = vec_load(x->e + LANES), l0 = vec_load(x->l), l1 = vec_load(x->l + LANES);
-  for (int j = 0; j < x->w->keys; j++) {
-    num *s = x->s + j * SGA_LANES;
-    vec p0 = weight_calm(vec_mul(vec_load(s), c), e0), p1 = weight_calm(vec_mul(vec_load(s + LANES), c), e1);
-    l0 = vec_add(l0, p0);
-    l1 = vec_add(l1, p1);
-    vec_store(s, p0);
-    vec_store(s + LANES, p1);
+static inline __attribute__((always_inline)) void strip_weights_calm(const strip *x, int vecs, vec c) {
+  vec e[2], l[2];
+  uint32_t nan = 0;
+  for (int v = 0; v < vecs; v++) {
+    e[v] = vec_load(x->e + v * LANES);
+    l[v] = vec_load(x->l + v * LANES);
   }
-  vec_store(x->l, l0);
-  vec_store(x->l + LANES, l1);
-  if ((vec_nan(l0) & x->lanes[0]) | (vec_nan(l1) & x->lanes[1]))
+  for (int j = 0; j < x->w->keys; j++)
+    for (int v = 0; v < vecs; v++) {
+      num *s = x->s + j * SGA_LANES + v * LANES;
+      vec p = weight_calm(vec_mul(vec_load(s), c), e[v]);
+      l[v] = vec_add(l[v], p);
+      vec_store(s, p);
+    }
+  for (int v = 0; v < vecs; v++) {
+    vec_store(x->l + v * LANES, l[v]);
+    nan |= vec_nan(l[v]) & x->lanes[v];
+  }
+  if (nan)
     strip_count_nan(x);
 }
 
 /* The first key of [a, keys) that moves the e of a lane.  */
 static int strip_event(const strip *x, vec c, int a) {
-  vec headroom = vec_set1(HEADROOM), e0 = vec_load(x->e), e1 = vec_load(x->e + LANES);
-  for (int j = a; j < x->w->keys; j++) {
-    const num *s = x->s + j * SGA_LANES;
-    uint32_t low = vec_gt(vec_sub(vec_rint(vec_mul(vec_load(s), c)), e0), headroom) & x->lanes[0];
-    uint32_t high = vec_gt(vec_sub(vec_rint(vec_mul(vec_load(s + LANES), c)), e1), headroom) & x->lanes[1];
-    if (low | high)
-      return j;
-  }
+  vec headroom = vec_set1(HEADROOM);
+  for (int j = a; j < x->w->keys; j++)
+    for (int v = 0; v < x->vecs; v++) {
+      vec n = vec_rint(vec_mul(vec_load(x->s + j * SGA_LANES + v * LANES), c));
+      if (vec_gt(vec_sub(n, vec_load(x->e + v * LANES)), headroom) & x->lanes[v])
+        return j;
+    }
   return x->w->keys;
 }
 
@@ -138,55 +144,49 @@ static void strip_weights(const strip *x, vec c, int a, int b, int v) {
 /* ---- values ---- */
 
 /* Dimensions [d, d + n) of keys [a, b).  `fresh`: o begins at 0.  */
-static inline __attribute__((always_inline)) void dims(const strip *x, int a, int b, size_t d, int n, bool all, bool fresh) {
+static inline __attribute__((always_inline)) void dims(const strip *x, int vecs, int a, int b, size_t d, int n, bool all,
+                                                       bool fresh) {
   vec o[MANY_DIMS][2];
   for (int i = 0; i < n; i++)
-    for (int v = 0; v < 2; v++)
+    for (int v = 0; v < vecs; v++)
       o[i][v] = fresh ? vec_set1(0) : vec_load(x->o + (d + (size_t)i) * SGA_LANES + v * LANES);
   for (int j = a; j < b; j++) {
     const num *value = (const num *)x->w->v + (size_t)j * x->w->v_stride + d, *p = x->s + j * SGA_LANES;
-    vec p0 = vec_load(p), p1 = vec_load(p + LANES);
-    if (all)
-      for (int i = 0; i < n; i++) {
-        vec y = vec_set1(value[i]);
-        o[i][0] = vec_fma(p0, y, o[i][0]);
-        o[i][1] = vec_fma(p1, y, o[i][1]);
-      }
-    else
-      for (int i = 0; i < n; i++) {
-        vec y = vec_set1(value[i]);
-        o[i][0] = vec_fma_lanes(lanes_of(x, j, 0), p0, y, o[i][0]);
-        o[i][1] = vec_fma_lanes(lanes_of(x, j, 1), p1, y, o[i][1]);
-      }
+    for (int i = 0; i < n; i++) {
+      vec y = vec_set1(value[i]);
+      for (int v = 0; v < vecs; v++)
+        o[i][v] = all ? vec_fma(vec_load(p + v * LANES), y, o[i][v])
+                      : vec_fma_lanes(lanes_of(x, j, v), vec_load(p + v * LANES), y, o[i][v]);
+    }
   }
   num *to = x->o;
   for (int k = 0; k < x->levels; k++) {
     to = (num *)x->w->node[k].o + x->at;
     for (int i = 0; i < n; i++)
-      for (int v = 0; v < 2; v++)
+      for (int v = 0; v < vecs; v++)
         o[i][v] = join_one(vec_load(to + (d + (size_t)i) * SGA_LANES + v * LANES), o[i][v], x->factor[k][v]);
   }
   for (int i = 0; i < n; i++)
-    for (int v = 0; v < 2; v++)
+    for (int v = 0; v < vecs; v++)
       vec_store(to + (d + (size_t)i) * SGA_LANES + v * LANES, o[i][v]);
 }
 
-static inline __attribute__((always_inline)) void all_dims(const strip *x, int a, int b, bool all, bool fresh) {
+static inline __attribute__((always_inline)) void all_dims(const strip *x, int vecs, int a, int b, bool all, bool fresh) {
   size_t d = 0;
   int asked = 0;
   for (; d + MANY_DIMS <= x->w->dim_v; d += MANY_DIMS) {
     for (; (size_t)asked * x->w->dim_v < (size_t)x->w->keys * (d + MANY_DIMS); asked++)
       ask_next(x, &x->w->v_next, asked);
-    dims(x, a, b, d, MANY_DIMS, all, fresh);
+    dims(x, vecs, a, b, d, MANY_DIMS, all, fresh);
   }
   for (; d < x->w->dim_v; d += MANY_REST)
-    dims(x, a, b, d, MANY_REST, all, fresh);
+    dims(x, vecs, a, b, d, MANY_REST, all, fresh);
 }
 
 /* A lane that skips a key must not meet its value: keys that all lanes attend, then those that some do, in order.  */
-static void strip_values(const strip *x, int a, int b) {
+static inline __attribute__((always_inline)) void values_runs(const strip *x, int vecs, int a, int b) {
   if (x->w->all) {
-    all_dims(x, a, b, true, false);
+    all_dims(x, vecs, a, b, true, false);
     return;
   }
   for (int from = a, to; from < b; from = to) {
@@ -194,16 +194,23 @@ static void strip_values(const strip *x, int a, int b) {
     for (to = from + 1; to < b && same == all; to += same == all)
       same = lanes_of(x, to, 0) == x->lanes[0] && lanes_of(x, to, 1) == x->lanes[1];
     if (all)
-      all_dims(x, from, to, true, false);
+      all_dims(x, vecs, from, to, true, false);
     else
-      all_dims(x, from, to, false, false);
+      all_dims(x, vecs, from, to, false, false);
   }
 }
 
+static void strip_values(const strip *x, int a, int b) {
+  if (x->vecs == 2)
+    values_runs(x, 2, a, b);
+  else
+    values_runs(x, 1, a, b);
+}
+
 /* Of a calm strip whose lanes all attend all keys: one pass, from nothing to the joined sums.  Meanwhile the next values are asked for.  */
-static void strip_values_calm(strip *x) {
+static inline __attribute__((always_inline)) void strip_values_calm(strip *x, int vecs) {
   const sga_lanes *w = x->w;
-  for (int v = 0; v < 2; v++) {
+  for (int v = 0; v < vecs; v++) {
     vec e = vec_load(x->e + v * LANES), l = vec_load(x->l + v * LANES);
     for (int k = 0; k < w->levels; k++) {
       num *ed = (num *)w->node[k].e + x->at + v * LANES, *ld = (num *)w->node[k].l + x->at + v * LANES;
@@ -214,14 +221,14 @@ static void strip_values_calm(strip *x) {
   }
   x->levels = w->levels;
   if (w->fresh)
-    all_dims(x, 0, w->keys, true, true);
+    all_dims(x, vecs, 0, w->keys, true, true);
   else
-    all_dims(x, 0, w->keys, true, false);
+    all_dims(x, vecs, 0, w->keys, true, false);
 }
 
 /* Key j moves the e of some lanes: l and o are scaled by P(e - n), those of the others by 1.  */
 static void strip_rescale(const strip *x, vec c, int j) {
-  for (int v = 0; v < 2; v++) {
+  for (int v = 0; v < x->vecs; v++) {
     num *e = x->e + v * LANES;
     vec n = vec_rint(vec_mul(vec_load(x->s + j * SGA_LANES + v * LANES), c)), old = vec_load(e);
     uint32_t moved = vec_gt(vec_sub(n, old), vec_set1(HEADROOM)) & x->lanes[v];
@@ -246,7 +253,7 @@ static void strip_rescale(const strip *x, vec c, int j) {
 static void strip_wild(const strip *x, vec c) {
   for (int a = 0, b;; a = b) {
     b = strip_event(x, c, a);
-    for (int v = 0; v < 2; v++)
+    for (int v = 0; v < x->vecs; v++)
       strip_weights(x, c, a, b, v);
     strip_values(x, a, b);
     if (b == x->w->keys)
@@ -256,7 +263,7 @@ static void strip_wild(const strip *x, vec c) {
 }
 
 static void strip_clear(const strip *x) {
-  for (int v = 0; v < 2; v++) {
+  for (int v = 0; v < x->vecs; v++) {
     vec_store(x->e + v * LANES, vec_set1(-NUM_MAX));
     vec_store(x->l + v * LANES, vec_set1(0));
   }
@@ -264,26 +271,38 @@ static void strip_clear(const strip *x) {
 
 static void strip_clear_values(const strip *x) {
   for (size_t d = 0; d < x->w->dim_v; d++)
-    for (int v = 0; v < 2; v++)
+    for (int v = 0; v < x->vecs; v++)
       vec_store(x->o + d * SGA_LANES + v * LANES, vec_set1(0));
 }
 
-static void absorb_strip(strip *x) {
+/* Lanes that no row lies in: joins go over all.  */
+static void clear_rest(const sga_lanes *w) {
+  strip x = { .w = w, .vecs = 1 };
+  for (int at = (w->rows + LANES - 1) / LANES * LANES; at < SGA_LANES; at += LANES) {
+    x.e = (num *)w->open.e + at;
+    x.l = (num *)w->open.l + at;
+    x.o = (num *)w->open.o + at;
+    strip_clear(&x);
+    strip_clear_values(&x);
+  }
+}
+
+static inline __attribute__((always_inline)) void absorb_strip(strip *x, int vecs) {
   const sga_lanes *w = x->w;
   range span[2] = { range_empty(), range_empty() };
   uint32_t wild = 0;
-  strip_scores(x, span);
+  strip_scores(x, vecs, span);
   vec c = strip_span(x, span);
   if (w->fresh)
     strip_clear(x);
-  for (int v = 0; v < 2; v++) {
+  for (int v = 0; v < x->vecs; v++) {
     strip_begin(x, c, v);
     wild |= range_wild(span[v], vec_load(x->e + v * LANES)) & x->lanes[v];
   }
   if (!wild)
-    strip_weights_calm(x, c);
+    strip_weights_calm(x, vecs, c);
   if (!wild && w->all) {
-    strip_values_calm(x);
+    strip_values_calm(x, vecs);
     return;
   }
   if (w->fresh)
@@ -293,7 +312,7 @@ static void absorb_strip(strip *x) {
   else
     strip_values(x, 0, w->keys);
   for (int k = 0; k < w->levels; k++)
-    join_strip(w->node[k], k ? w->node[k - 1] : w->open, x->at, STRIP, w->dim_v);
+    join_strip(w->node[k], k ? w->node[k - 1] : w->open, x->at, x->vecs * LANES, w->dim_v);
 }
 
 static uint32_t lane_bits(int n) {
@@ -302,9 +321,15 @@ static uint32_t lane_bits(int n) {
 
 static void absorb_lanes(const sga_lanes *w) {
   for (int at = 0; at < w->rows; at += STRIP) {
-    strip x = { .w = w, .at = at, .lanes = { lane_bits(w->rows - at), lane_bits(w->rows - at - LANES) }, .s = (num *)w->scores + at,
-                .q = (num *)(uintptr_t)w->q + at, .e = (num *)w->open.e + at, .l = (num *)w->open.l + at,
-                .o = (num *)w->open.o + at, .m = (num *)w->m + at };
-    absorb_strip(&x);
+    strip x = { .w = w, .at = at, .vecs = w->rows - at > LANES ? 2 : 1,
+                .lanes = { lane_bits(w->rows - at), lane_bits(w->rows - at - LANES) },
+                .s = (num *)w->scores + at, .q = (num *)(uintptr_t)w->q + at, .m = (num *)w->m + at,
+                .e = (num *)w->open.e + at, .l = (num *)w->open.l + at, .o = (num *)w->open.o + at };
+    if (x.vecs == 2)
+      absorb_strip(&x, 2);
+    else
+      absorb_strip(&x, 1);
   }
+  if (w->fresh)
+    clear_rest(w);
 }

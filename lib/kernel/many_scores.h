@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Strips: two vectors of query rows across lanes, and their scores against the keys of a block (rule 1 of BOUNDS, section 1).
+/* Strips: one or two vectors of query rows across lanes, and their scores against the keys of a block (rule 1 of BOUNDS, section 1).
 
    Two of the eight chains at a time, c and c + 4, over MANY_KEYS keys: as many accumulators as there are registers; sums of pairs of chains
    wait in the first-level cache.  One chain at a time over twice the keys was 2 % slower, three vectors of rows over fewer keys no faster.
@@ -13,7 +13,7 @@
 
 typedef struct strip {
   const sga_lanes *w;
-  int at;                       /* its first lane */
+  int at, vecs;                 /* its first lane; 1 or 2, a constant wherever time is spent */
   uint32_t lanes[2];            /* the lanes of each vector that hold rows */
   num *s, *q, *e, *l, *o, *m;   /* at its first lane; rows of SGA_LANES */
   int levels;                   /* joins that the loop over V ends with, once their factors are known */
@@ -24,72 +24,74 @@ static inline uint32_t lanes_of(const strip *x, int j, int v) {         /* that 
   return x->w->live[j] >> (x->at + v * LANES) & x->lanes[v];
 }
 
-static inline __attribute__((always_inline)) void chain_pair(const strip *x, const num *const *k, int keys, int c,
+static inline __attribute__((always_inline)) void chain_pair(const strip *x, const num *const *k, int keys, int vecs, int c,
                                                              vec a[MANY_KEYS][2]) {
-  vec b[MANY_KEYS][2];
-  const num *q = x->q + c * SGA_LANES;
-  vec q0 = vec_load(q), q1 = vec_load(q + LANES), r0 = vec_load(q + 4 * SGA_LANES), r1 = vec_load(q + 4 * SGA_LANES + LANES);
+  vec b[MANY_KEYS][2], q[2], r[2];
+  const num *row = x->q + c * SGA_LANES;
+  for (int v = 0; v < vecs; v++) {
+    q[v] = vec_load(row + v * LANES);
+    r[v] = vec_load(row + 4 * SGA_LANES + v * LANES);
+  }
   EACH_KEY(j) {
     vec y = vec_set1(k[j][c]), z = vec_set1(k[j][c + 4]);
-    a[j][0] = vec_mul(q0, y);
-    a[j][1] = vec_mul(q1, y);
-    b[j][0] = vec_mul(r0, z);
-    b[j][1] = vec_mul(r1, z);
+    for (int v = 0; v < vecs; v++) {
+      a[j][v] = vec_mul(q[v], y);
+      b[j][v] = vec_mul(r[v], z);
+    }
   }
   for (size_t d = 8; d < x->w->dim_k; d += 8) {
-    q += 8 * SGA_LANES;
-    q0 = vec_load(q), q1 = vec_load(q + LANES);
+    row += 8 * SGA_LANES;
+    for (int v = 0; v < vecs; v++)
+      q[v] = vec_load(row + v * LANES);
     EACH_KEY(j) {
       vec y = vec_set1(k[j][d + (size_t)c]);
-      a[j][0] = vec_fma(q0, y, a[j][0]);
-      a[j][1] = vec_fma(q1, y, a[j][1]);
+      for (int v = 0; v < vecs; v++)
+        a[j][v] = vec_fma(q[v], y, a[j][v]);
     }
-    q0 = vec_load(q + 4 * SGA_LANES), q1 = vec_load(q + 4 * SGA_LANES + LANES);
+    for (int v = 0; v < vecs; v++)
+      q[v] = vec_load(row + 4 * SGA_LANES + v * LANES);
     EACH_KEY(j) {
       vec y = vec_set1(k[j][d + (size_t)c + 4]);
-      b[j][0] = vec_fma(q0, y, b[j][0]);
-      b[j][1] = vec_fma(q1, y, b[j][1]);
+      for (int v = 0; v < vecs; v++)
+        b[j][v] = vec_fma(q[v], y, b[j][v]);
     }
   }
-  EACH_KEY(j) {
-    a[j][0] = vec_add(a[j][0], b[j][0]);
-    a[j][1] = vec_add(a[j][1], b[j][1]);
-  }
+  EACH_KEY(j)
+    for (int v = 0; v < vecs; v++)
+      a[j][v] = vec_add(a[j][v], b[j][v]);
 }
 
 typedef num sums[MANY_KEYS][STRIP];
 
-static inline __attribute__((always_inline)) void sums_store(sums to, int keys, vec a[MANY_KEYS][2]) {
-  EACH_KEY(j) {
-    vec_store(to[j], a[j][0]);
-    vec_store(to[j] + LANES, a[j][1]);
-  }
+static inline __attribute__((always_inline)) void sums_store(sums to, int keys, int vecs, vec a[MANY_KEYS][2]) {
+  EACH_KEY(j)
+    for (int v = 0; v < vecs; v++)
+      vec_store(to[j] + v * LANES, a[j][v]);
 }
 
-static inline __attribute__((always_inline)) void sums_add(const sums s, int keys, vec a[MANY_KEYS][2]) {     /* a <- s + a */
-  EACH_KEY(j) {
-    a[j][0] = vec_add(vec_load(s[j]), a[j][0]);
-    a[j][1] = vec_add(vec_load(s[j] + LANES), a[j][1]);
-  }
+static inline __attribute__((always_inline)) void sums_add(const sums s, int keys, int vecs, vec a[MANY_KEYS][2]) {   /* a <- s + a */
+  EACH_KEY(j)
+    for (int v = 0; v < vecs; v++)
+      a[j][v] = vec_add(vec_load(s[j] + v * LANES), a[j][v]);
 }
 
 /* ((0+4) + (2+6)) + ((1+5) + (3+7)) for so many keys, the first n of which are wanted; what they span.  */
-static inline __attribute__((always_inline)) void scores_keys(const strip *x, const num *const *k, int keys, num *to, int n,
-                                                              range span[2]) {
+static inline __attribute__((always_inline)) void scores_keys(const strip *x, const num *const *k, int keys, int vecs, num *to,
+                                                              int n, range span[2]) {
   sums even, odd;
   vec a[MANY_KEYS][2];
-  chain_pair(x, k, keys, 0, a);
-  sums_store(even, keys, a);
-  chain_pair(x, k, keys, 2, a);
-  sums_add(even, keys, a);
-  sums_store(even, keys, a);
-  chain_pair(x, k, keys, 1, a);
-  sums_store(odd, keys, a);
-  chain_pair(x, k, keys, 3, a);
-  sums_add(odd, keys, a);
-  sums_add(even, keys, a);
+  chain_pair(x, k, keys, vecs, 0, a);
+  sums_store(even, keys, vecs, a);
+  chain_pair(x, k, keys, vecs, 2, a);
+  sums_add(even, keys, vecs, a);
+  sums_store(even, keys, vecs, a);
+  chain_pair(x, k, keys, vecs, 1, a);
+  sums_store(odd, keys, vecs, a);
+  chain_pair(x, k, keys, vecs, 3, a);
+  sums_add(odd, keys, vecs, a);
+  sums_add(even, keys, vecs, a);
   EACH_KEY(j)
-    for (int v = 0; v < 2; v++) {
+    for (int v = 0; v < vecs; v++) {
       span[v] = range_with(span[v], a[j][v]);
       if (j < n)
         vec_store(to + j * SGA_LANES + v * LANES, a[j][v]);
@@ -105,7 +107,7 @@ static inline void ask_next(const strip *x, const sga_ahead *next, int j) {
 }
 
 /* The scores, and what they span.  Sixes and, so that nothing is left of a block, fours.  */
-static void strip_scores(const strip *x, range span[2]) {
+static inline __attribute__((always_inline)) void strip_scores(const strip *x, int vecs, range span[2]) {
   const sga_lanes *w = x->w;
   for (int j = 0, step; j < w->keys; j += step) {
     const num *k[MANY_KEYS];
@@ -117,8 +119,8 @@ static void strip_scores(const strip *x, range span[2]) {
         ask_next(x, &w->k_next, j + i);
     }
     if (step == MANY_KEYS)
-      scores_keys(x, k, MANY_KEYS, x->s + j * SGA_LANES, left, span);
+      scores_keys(x, k, MANY_KEYS, vecs, x->s + j * SGA_LANES, left, span);
     else
-      scores_keys(x, k, MANY_LAST, x->s + j * SGA_LANES, left, span);
+      scores_keys(x, k, MANY_LAST, vecs, x->s + j * SGA_LANES, left, span);
   }
 }
