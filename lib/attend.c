@@ -186,7 +186,7 @@ static void take_blocks(sga_tile *t, blocks r) {
 static void absorb(const job *j, worker *w, blocks r) {
   take_blocks(&w->tile, r);
   for (size_t i = 0; i < j->n; i++)
-    sga_tile_absorb(&w->tile, &j->segments[i]);
+    sga_tile_absorb(&w->tile, &j->segments[i], i + 1 < j->n ? &j->segments[i + 1] : NULL);
 }
 
 static void output(const job *j, worker *w) {
@@ -211,7 +211,7 @@ static void absorb_together(const job *j, worker *const *w, size_t n) {
     for (size_t i = 0; i < n; i++) {
       take_blocks(&w[i]->tile, (blocks){ block, block + 1 });
       for (size_t k = from; k < next; k++)
-        sga_tile_absorb(&w[i]->tile, &j->segments[k]);
+        sga_tile_absorb(&w[i]->tile, &j->segments[k], k + 1 < j->n ? &j->segments[k + 1] : NULL);
     }
   }
 }

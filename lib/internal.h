@@ -200,7 +200,8 @@ bool sga_narrow(const segattn_plan *plan, const segattn_tensor *t, const char *f
 void sga_decode(const segattn_plan *plan, const segattn_tensor *t, const char *from, void *to, size_t dim, size_t pad);
 
 void sga_tile_begin(sga_tile *t);                       /* their positions; decodes the queries */
-void sga_tile_absorb(const sga_tile *t, const segattn_segment *segment);
+/* `following`: the segment that will be absorbed next, whose first keys are asked for, or NULL.  */
+void sga_tile_absorb(const sga_tile *t, const segattn_segment *segment, const segattn_segment *following);
 /* out and lse of the tile's rows from the root's: sinks joined, divided, stored.  The root's rows are used up.  Either tensor may be
    NULL.  Counts rows.  */
 void sga_tile_output(const sga_tile *t, const sga_slabs *slabs, sga_rows root, const segattn_tensor *out, const segattn_tensor *lse,

@@ -14,7 +14,7 @@
 
 /* Keys [from, from + keys) of a segment, all in one block.  */
 typedef struct span {
-  const segattn_segment *segment;
+  const segattn_segment *segment, *following;
   size_t from;
   int keys;
   bool whole;                   /* every row attends every key: no mask, and position leaves them all */
@@ -123,21 +123,38 @@ static bool ready(const sga_tile *t, const span *s, const segattn_tensor *x, siz
          full(s);               /* size is a power of two */
 }
 
-/* How many keys ahead the kernel asks for: a block; less in a token-major cache, where the hardware fetches nothing by itself and lines that
-   were asked for early are lost again (32768 keys in f16: 9.6 ms so, 13 ms a block ahead).  */
-static size_t keys_ahead(const segattn_tensor *x) {
+/* How many keys ahead rows that are taken one by one ask for: a block; less in a token-major cache, where the hardware fetches nothing by
+   itself and lines that were asked for early are lost again (32768 keys in f16: 9.6 ms so, 13 ms a block ahead).  */
+static size_t few_ahead(const segattn_tensor *x) {
   return sga_heads_adjacent(x) ? 32 : SGA_BLOCK;
 }
 
-static const void *elements(const sga_tile *t, const span *s, const segattn_tensor *x, void *scratch, size_t pad, size_t *stride,
-                            size_t *ahead, sga_stored *stored) {
+/* Where the key lies that comes `n` keys after the span's first one (as many as the segment has, where these are fewer), NULL where none does:
+   K or V, of the segment or of the following one if its keys are stored and spaced alike.  */
+static const char *key_ahead(const sga_tile *t, const span *s, bool value, size_t n) {
+  const segattn_tensor *x = value ? &s->segment->v : &s->segment->k;
+  size_t keys = x->shape[SEGATTN_POS], from = s->from + (n < keys ? n : keys);
+  if (from >= keys && s->following) {
+    const segattn_tensor *next = value ? &s->following->v : &s->following->k;
+    from -= keys;
+    if (next->format != x->format || next->stride[SEGATTN_POS] != x->stride[SEGATTN_POS])
+      return NULL;
+    x = next;
+  }
+  return from < x->shape[SEGATTN_POS] ? sga_at(x, t->batch, t->kv_head, from) : NULL;
+}
+
+static const void *elements(const sga_tile *t, const span *s, bool value, void *scratch, size_t pad, size_t *stride, ptrdiff_t *ahead,
+                            sga_stored *stored) {
   const segattn_plan *plan = t->plan;
+  const segattn_tensor *x = value ? &s->segment->v : &s->segment->k;
   const char *at = sga_at(x, t->batch, t->kv_head, s->from);
   *ahead = 0;
   if (ready(t, s, x, pad, at, stored)) {
     *stride = (size_t)x->stride[SEGATTN_POS] >> __builtin_ctzl(sga_format_of(x->format)->bytes);
-    if (s->from + SGA_BLOCK < x->shape[SEGATTN_POS])
-      *ahead = keys_ahead(x) * (size_t)x->stride[SEGATTN_POS];
+    const char *next = key_ahead(t, s, value, few_ahead(x));
+    if (next)
+      *ahead = next - at;
     return at;
   }
   *stride = pad;
@@ -194,8 +211,8 @@ static void absorb_few(const sga_tile *t, const span *s, int slab) {
   p.score = &plan->score;
   p.weights = t->scratch->weights;
   p.counts = t->counts;
-  p.k = elements(t, s, &s->segment->k, t->scratch->k, plan->pad_k, &p.k_stride, &p.k_ahead, &p.k_stored);
-  p.v = elements(t, s, &s->segment->v, t->scratch->v, plan->pad_v, &p.v_stride, &p.v_ahead, &p.v_stored);
+  p.k = elements(t, s, false, t->scratch->k, plan->pad_k, &p.k_stride, &p.k_ahead, &p.k_stored);
+  p.v = elements(t, s, true, t->scratch->v, plan->pad_v, &p.v_stride, &p.v_ahead, &p.v_stored);
   for (size_t i = 0; i < t->n; i += SGA_ROWS) {
     p.rows = (int)(t->n - i < SGA_ROWS ? t->n - i : SGA_ROWS);
     p.keys = 0;
@@ -290,24 +307,22 @@ static void absorb_lanes(const sga_tile *t, const span *s, const step *to, sga_l
 }
 
 /* The rows of the span's keys one block on.  */
-static sga_ahead next_rows(const sga_tile *t, const span *s, const segattn_tensor *x) {
-  size_t from = s->from + SGA_BLOCK;
-  if (from + (size_t)s->keys > x->shape[SEGATTN_POS])
-    return (sga_ahead){ 0 };
-  return (sga_ahead){ sga_at(x, t->batch, t->kv_head, from), x->stride[SEGATTN_POS],
+static sga_ahead next_rows(const sga_tile *t, const span *s, bool value) {
+  const segattn_tensor *x = value ? &s->segment->v : &s->segment->k;
+  return (sga_ahead){ key_ahead(t, s, value, SGA_BLOCK), x->stride[SEGATTN_POS],
                       segattn_format_bytes(x->format, x->shape[SEGATTN_DIM]) };
 }
 
 static void absorb_many(const sga_tile *t, const span *s, const step *to) {
   const segattn_plan *plan = t->plan;
   sga_stored stored;
-  size_t ahead;
+  ptrdiff_t ahead;
   sga_lanes p = { .dim_k = plan->pad_k, .dim_v = plan->pad_v, .score = &plan->score, .scores = t->scratch->weights,
                   .counts = t->counts, .fresh = to->fresh, .levels = to->levels, .turns = (int)((t->n + SGA_LANES - 1) / SGA_LANES) };
-  p.k = elements(t, s, &s->segment->k, t->scratch->k, plan->pad_k, &p.k_stride, &ahead, &stored);
-  p.v = elements(t, s, &s->segment->v, t->scratch->v, plan->pad_v, &p.v_stride, &ahead, &stored);
-  p.k_next = next_rows(t, s, &s->segment->k);
-  p.v_next = next_rows(t, s, &s->segment->v);
+  p.k = elements(t, s, false, t->scratch->k, plan->pad_k, &p.k_stride, &ahead, &stored);
+  p.v = elements(t, s, true, t->scratch->v, plan->pad_v, &p.v_stride, &ahead, &stored);
+  p.k_next = next_rows(t, s, false);
+  p.v_next = next_rows(t, s, true);
   for (size_t row = 0; row < t->slabs->tile_rows; row += SGA_LANES)
     absorb_lanes(t, s, to, &p, row);
 }
@@ -339,7 +354,7 @@ static void absorb_in_block(const sga_tile *t, span *s, uint64_t block, bool clo
   sga_slab_joins(t->plan, t->slabs, t->tile, joins + to.levels, n - to.levels);
 }
 
-void sga_tile_absorb(const sga_tile *t, const segattn_segment *segment) {
+void sga_tile_absorb(const sga_tile *t, const segattn_segment *segment, const segattn_segment *following) {
   int64_t start = sga_segment_start(segment, t->batch), from = start, end = start + (int64_t)segment->k.shape[SEGATTN_POS];
   if (from < end && sga_block_of(from) < t->block_first)
     from = sga_block_of(end - 1) < t->block_first ? end : sga_block_start(t->block_first);
@@ -351,6 +366,7 @@ void sga_tile_absorb(const sga_tile *t, const segattn_segment *segment) {
     size_t in_block = (size_t)(sga_block_start(block + 1) - (start + (int64_t)j));
     span s;
     s.segment = segment;
+    s.following = following;
     s.from = j;
     s.keys = (int)(keys - j < in_block ? keys - j : in_block);
     j += (size_t)s.keys;

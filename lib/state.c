@@ -179,7 +179,7 @@ static void absorb_tiles(void *job, int thread) {
     sga_scratch scratch;
     sga_state_tile(a->s, a->queries, i, thread, &t, &tree, &scratch, &counts);
     sga_tile_begin(&t);
-    sga_tile_absorb(&t, a->segment);
+    sga_tile_absorb(&t, a->segment, NULL);
   }
   sga_events_collect(&a->s->events, &counts, &(segattn_events){ 0 });
 }

@@ -42,7 +42,7 @@ typedef struct sga_piece {
   size_t dim_k, dim_v;          /* padded to a multiple of SGA_PAD */
   const void *k, *v;            /* elements, key j at + j * stride; padding is zero; keys that no row attends are not read */
   size_t k_stride, v_stride;    /* in elements */
-  size_t k_ahead, v_ahead;      /* bytes from a key to the one that will be read a block later, a hint; 0 without */
+  ptrdiff_t k_ahead, v_ahead;   /* bytes from a key to the one that will be read a block later, a hint; 0 without */
   sga_stored k_stored, v_stored;
   const void *q[SGA_ROWS];      /* numbers, dim_k of them */
   sga_keys live[SGA_ROWS];      /* the keys that a row attends */
