@@ -94,17 +94,31 @@ void sga_decode(const segattn_plan *plan, const segattn_tensor *t, const char *f
   memset(sga_number_at(plan, to, dim), 0, (pad - dim) * plan->kernel->size);
 }
 
+/* The query of row i as padded numbers: where it lies if it does so, or decoded into `room`.  */
+static const void *query_row(const sga_tile *t, size_t i, void *room) {
+  const segattn_plan *plan = t->plan;
+  const segattn_tensor *q = &t->queries->q;
+  const char *from = sga_at(q, t->batch, t->head[i], t->query[i]);
+  if (q->format == plan->number && q->stride[SEGATTN_DIM] == (ptrdiff_t)plan->kernel->size && plan->problem.dim_k == plan->pad_k &&
+      (uintptr_t)from % plan->kernel->size == 0)
+    return from;
+  sga_decode(plan, q, from, room, plan->problem.dim_k, plan->pad_k);
+  return room;
+}
+
 /* Rows of queries, or [dim][SGA_LANES] for SGA_LANES rows together where rows lie across lanes.  */
 static void decode_queries(const sga_tile *t) {
   const segattn_plan *plan = t->plan;
   const segattn_tensor *q = &t->queries->q;
-  bool many = t->slabs->many;
-  for (size_t i = 0; i < t->n; i++) {
-    size_t in_lanes = i % SGA_LANES;
-    void *row = many ? sga_number_at(plan, t->scratch->weights, in_lanes * plan->pad_k) : sga_number_at(plan, t->q, i * plan->pad_k);
-    sga_decode(plan, q, sga_at(q, t->batch, t->head[i], t->query[i]), row, plan->problem.dim_k, plan->pad_k);
-    if (many && (in_lanes == SGA_LANES - 1 || i == t->n - 1))
-      plan->kernel->lanes_set(sga_lanes_at(plan, t->q, i, plan->pad_k), t->scratch->weights, plan->pad_k, in_lanes + 1, plan->pad_k);
+  const void *rows[SGA_LANES];
+  for (size_t i = 0; !t->slabs->many && i < t->n; i++)
+    sga_decode(plan, q, sga_at(q, t->batch, t->head[i], t->query[i]), sga_number_at(plan, t->q, i * plan->pad_k),
+               plan->problem.dim_k, plan->pad_k);
+  for (size_t first = 0; t->slabs->many && first < t->n; first += SGA_LANES) {
+    size_t n = t->n - first < SGA_LANES ? t->n - first : SGA_LANES;
+    for (size_t i = 0; i < n; i++)
+      rows[i] = query_row(t, first + i, sga_number_at(plan, t->scratch->weights, i * plan->pad_k));
+    plan->kernel->lanes_set(sga_lanes_at(plan, t->q, first, plan->pad_k), rows, n, plan->pad_k);
   }
 }
 

@@ -100,8 +100,8 @@ typedef struct sga_kernel {
   void (*divide_lanes)(sga_rows rows, size_t dim);
   bool (*infinite)(sga_rows row, size_t dim);                           /* is l or an o infinite? */
   uint32_t (*infinite_lanes)(sga_rows rows, size_t dim);                /* a bit per lane */
-  void (*lanes_set)(void *lanes, const void *rows, size_t stride, size_t n, size_t dim);        /* numbers [dim][SGA_LANES] <- n rows of */
-  void (*lanes_get)(const void *lanes, void *const *rows, size_t n, size_t dim);        /* padded numbers; lanes past n 0; and back */
+  void (*lanes_set)(void *lanes, const void *const *rows, size_t n, size_t dim);        /* numbers [dim][SGA_LANES] <- n rows of padded */
+  void (*lanes_get)(const void *lanes, void *const *rows, size_t n, size_t dim);        /* numbers, lanes past n 0; and back */
 } sga_kernel;
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Rows into lanes and out of them, by transposing squares in registers; sinks of rows that lie across lanes (rule 6).  */
 
-/* Numbers [dim][SGA_LANES] <- n rows of numbers, `stride` apart.  The other lanes become 0.  */
-static void lanes_set(void *lanes, const void *rows, size_t stride, size_t n, size_t dim) {
+/* Numbers [dim][SGA_LANES] <- n rows of `dim` numbers, a multiple of SGA_PAD.  The other lanes become 0.  */
+static void lanes_set(void *lanes, const void *const *rows, size_t n, size_t dim) {
   for (size_t at = 0; at < SGA_LANES; at += LANES)
-    for (size_t d = 0; d < dim; d += LANES) {   /* rows are padded to whole vectors */
+    for (size_t d = 0; d < dim; d += LANES) {
       vec a[LANES];
       for (size_t i = 0; i < LANES; i++)
-        a[i] = at + i < n ? vec_load((const num *)rows + (at + i) * stride + d) : vec_set1(0);
+        a[i] = at + i < n ? vec_load((const num *)rows[at + i] + d) : vec_set1(0);
       vec_transpose(a);
       for (size_t i = 0; i < LANES; i++)
         vec_store((num *)lanes + (d + i) * SGA_LANES + at, a[i]);
