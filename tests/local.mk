@@ -30,8 +30,8 @@ program_tests = \
   tests/accurate-doubledouble tests/right-families tests/right-inputs tests/right-measure tests/right-npy tests/right-oracle \
   tests/right-quantisation tests/right-random tests/right-references tests/right-safetensors tests/robust-references
 script_tests = \
-  tests/right-bench.sh tests/right-mixed.sh tests/right-report.sh tests/right-store.sh tests/robust-config.sh \
-  tests/robust-files.sh tests/robust-program.sh
+  tests/right-attend.sh tests/right-bench.sh tests/right-mixed.sh tests/right-report.sh tests/right-store.sh \
+  tests/robust-config.sh tests/robust-files.sh tests/robust-program.sh
 library_scripts = tests/robust-symbols.sh
 
 draw_sources = tests/draw.c tests/draw_values.c
