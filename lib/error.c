@@ -22,7 +22,8 @@ const char *segattn_strerror(segattn_status status) {
     [SEGATTN_ENOMEM] = "out of memory",
     [SEGATTN_EORDER] = "segments out of order",
     [SEGATTN_EALIAS] = "an output overlaps another argument",
-    [SEGATTN_EUNSUPPORTED] = "not supported here"
+    [SEGATTN_EUNSUPPORTED] = "not supported here",
+    [SEGATTN_EDAMAGED] = "not a whole saved state"
   };
   return (unsigned)status < sizeof phrase / sizeof *phrase ? phrase[status] : "unknown status";
 }

@@ -31,7 +31,11 @@ static sga_rows root_of(segattn_state *s, sga_tile *t, int thread, sga_slabs *sl
   return sga_slab_tile(plan, slabs, slab, 0);
 }
 
-typedef struct outputs { const segattn_tensor *out, *lse, *M, *S, *O; } outputs;
+typedef struct outputs {
+  const segattn_tensor *out, *lse, *M, *S, *O;
+  const segattn_tensor *lse_2;          /* to base 2 */
+  bool bare;                            /* out and lse without sinks */
+} outputs;
 
 /* S and O from the root's: relative to M instead of e.  */
 static void export_row(const segattn_plan *plan, const sga_tile *t, size_t i, sga_rows row, const outputs *x) {
@@ -49,6 +53,14 @@ static void export_row(const segattn_plan *plan, const sga_tile *t, size_t i, sg
   }
 }
 
+/* lse to base 2 = e + log2 l: e is exact, the rest at most 2 ulp of log2 l.  */
+static void lse_2_row(const sga_tile *t, size_t i, sga_rows row, const segattn_tensor *lse) {
+  double e = sga_number(t->plan, row.e, 0), l = sga_number(t->plan, row.l, 0);
+  double x = l == 0 ? -(double)INFINITY : e + sga_log(l) * SGA_LOG2E;
+  x = x != x ? (double)NAN : x + 0;
+  sga_format_of(lse->format)->from_f64(&x, sga_at(lse, t->batch, t->head[i], t->query[i]), (ptrdiff_t)sizeof x, 1);
+}
+
 typedef struct evaluation {
   segattn_state *s;
   const outputs *x;
@@ -61,8 +73,10 @@ static void evaluate_tiles(void *job, int thread) {
   evaluation *v = job;
   const outputs *x = v->x;
   const segattn_plan *plan = v->s->plan;
+  segattn_plan bare = *plan;
   segattn_events own = { 0 };
   sga_counts counts = { 0 };
+  bare.problem.sinks = NULL;
   for (size_t i; (i = sga_take(&v->next)) < v->tiles;) {
     sga_tile t;
     sga_tree tree;
@@ -74,6 +88,9 @@ static void evaluate_tiles(void *job, int thread) {
     sga_rows root = root_of(v->s, &t, thread, &slabs);
     for (size_t r = 0; (x->M || x->S || x->O) && r < t.n; r++)
       export_row(plan, &t, r, sga_slab_row(plan, &slabs, root, r, room), x);
+    for (size_t r = 0; x->lse_2 && r < t.n; r++)
+      lse_2_row(&t, r, sga_slab_row(plan, &slabs, root, r, room), x->lse_2);
+    t.plan = x->bare ? &bare : plan;
     sga_tile_output(&t, &slabs, root, x->out, x->lse, &own);
   }
   sga_events_collect(&v->rows, &counts, &own);
@@ -97,6 +114,21 @@ segattn_status segattn_state_finalise(const segattn_state *state, const segattn_
   if (!status)
     evaluate((segattn_state *)(uintptr_t)state, &(outputs){ .out = out, .lse = lse });
   return status;
+}
+
+segattn_status segattn_state_export_pair(const segattn_state *state, segattn_base base, const segattn_tensor *out,
+                                         const segattn_tensor *lse, segattn_error *error) {
+  segattn_status status;
+  if (!state)
+    return sga_fail(error, SEGATTN_EINVAL, "state", "is NULL");
+  if ((status = sga_base_check(base, error)))
+    return status;
+  segattn_queries queries = sga_state_shape(state);
+  if ((status = sga_outputs_check(state->plan, &queries, &(sga_outputs){ out, lse, "out", "lse" }, error)))
+    return status;
+  evaluate((segattn_state *)(uintptr_t)state, &(outputs){ .out = out, .lse = base == SEGATTN_NATURAL ? lse : NULL,
+                                                          .lse_2 = base == SEGATTN_NATURAL ? NULL : lse, .bare = true });
+  return SEGATTN_OK;
 }
 
 static segattn_status f64_check(const segattn_tensor *t, const char *name, size_t dim, const segattn_state *s, segattn_error *error) {

@@ -74,6 +74,9 @@ struct segattn_plan {
 const sga_kernel *sga_kernel_find(const char *arithmetic, const char *isa, segattn_error *error);
 bool sga_cpu_has(const char *isa);
 segattn_status sga_problem_check(const segattn_problem *p, segattn_error *error);
+/* EINVAL, with what differs, unless `got` (argument `name`) decides about a row as `expected` (which is that of `as`) does.  */
+segattn_status sga_problem_same(const segattn_problem *got, const char *name, const segattn_problem *expected, const char *as,
+                                segattn_error *error);
 double sga_round(const segattn_plan *plan, double x);   /* to the arithmetic's type */
 
 /* ---- queries and segments ---- */
@@ -107,7 +110,7 @@ typedef struct sga_tree {
   bool begun;                   /* [first, next): blocks in which what is not held is known to be empty */
   uint64_t first, next;
   int64_t end;                  /* position after the last key's segment; a segment begins here or later */
-  int inexact;                  /* merges that met inside a block or overlapped */
+  uint64_t inexact;             /* merges that met inside a block or overlapped; an import counts twice */
   sga_node node[SGA_NODES];
   bool used[SGA_SLABS];         /* slabs in use */
 } sga_tree;
@@ -124,6 +127,8 @@ void sga_tree_copy(sga_tree *to, const sga_tree *from);
 int sga_tree_enter(sga_tree *t, uint64_t block, sga_join *joins, bool *fresh);
 /* Closes the open block, which then is complete: what sga_tree_enter would do as it opens another.  */
 int sga_tree_close(sga_tree *t, sga_join *joins);
+/* One node for the keys at positions [start, end), in slab 0: a sum that was made elsewhere.  */
+void sga_tree_import(sga_tree *t, int64_t start, int64_t end);
 /* The root: joins all that is held.  Returns the number of joins; *slab: where the root is then, -1 when nothing is held.  */
 int sga_tree_root(sga_tree *t, sga_join *joins, int *slab);
 /* copy[i].left of `from` goes to slab copy[i].right of `into`; then the joins are done, in order.  */
@@ -153,7 +158,12 @@ void sga_slab_copy(const segattn_plan *plan, const sga_slabs *to, size_t to_tile
 /* Row i of a tile as a row: where it lies, or copied into `room` (2 + pad_v numbers).  */
 sga_rows sga_slab_row(const segattn_plan *plan, const sga_slabs *slabs, sga_rows tile, size_t i, void *room);
 
+/* Row i of a tile <- `row`, as _row gives it with `room`; dimensions past dim_v stay as they are.  */
+void sga_slab_row_set(const segattn_plan *plan, const sga_slabs *slabs, sga_rows tile, size_t i, sga_rows row);
+
 double sga_number(const segattn_plan *plan, const void *numbers, size_t i);
+void sga_number_set(const segattn_plan *plan, void *numbers, size_t i, double x);       /* rounded */
+double sga_number_max(const segattn_plan *plan);        /* the largest finite one */
 void sga_numbers_fill(const segattn_plan *plan, void *numbers, size_t n);     /* with -inf: no maximum yet */
 
 /* A thread's scratch: decoded keys and values of one block, masks, weights.  One allocation.  */

@@ -53,6 +53,33 @@ segattn_status sga_problem_check(const segattn_problem *p, segattn_error *error)
   return SEGATTN_OK;
 }
 
+static bool same_numbers(const double *a, const double *b, size_t n) {
+  for (size_t i = 0; a && b && i < n; i++)
+    if (a[i] < b[i] || a[i] > b[i])
+      return false;
+  return !a == !b;
+}
+
+segattn_status sga_problem_same(const segattn_problem *got, const char *name, const segattn_problem *expected, const char *as,
+                                segattn_error *error) {
+  const segattn_problem *p = expected, *q = got;
+  const struct { const char *name; double expected, got; } field[] = {
+    { "q_heads", (double)p->q_heads, (double)q->q_heads }, { "kv_heads", (double)p->kv_heads, (double)q->kv_heads },
+    { "dim_k", (double)p->dim_k, (double)q->dim_k }, { "dim_v", (double)p->dim_v, (double)q->dim_v },
+    { "scale", p->scale, q->scale }, { "softcap", p->softcap, q->softcap }, { "causal", p->causal, q->causal },
+    { "window", (double)p->window, (double)q->window }
+  };
+  for (size_t i = 0; i < sizeof field / sizeof *field; i++)
+    if (!(field[i].expected <= field[i].got && field[i].expected >= field[i].got))
+      return sga_fail(error, SEGATTN_EINVAL, name, "is of a problem with %s %.17g, expected %.17g as in %s", field[i].name,
+                      field[i].got, field[i].expected, as);
+  if (!same_numbers(p->slopes, q->slopes, p->q_heads))
+    return sga_fail(error, SEGATTN_EINVAL, name, "is of a problem with other slopes than %s", as);
+  if (!same_numbers(p->sinks, q->sinks, p->q_heads))
+    return sga_fail(error, SEGATTN_EINVAL, name, "is of a problem with other sinks than %s", as);
+  return SEGATTN_OK;
+}
+
 segattn_status sga_queries_check(const segattn_plan *plan, const segattn_queries *queries, segattn_error *error) {
   if (!queries)
     return sga_fail(error, SEGATTN_EINVAL, "queries", "is NULL");

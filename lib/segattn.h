@@ -42,7 +42,8 @@ typedef enum segattn_status {
   SEGATTN_ENOMEM,               /* memory could not be had */
   SEGATTN_EORDER,               /* a segment begins before the end of what was absorbed: use segattn_state_merge */
   SEGATTN_EALIAS,               /* an output overlaps an input or another output */
-  SEGATTN_EUNSUPPORTED          /* legal, but not on this machine or in this version: the text says which */
+  SEGATTN_EUNSUPPORTED,         /* legal, but not on this machine or in this version: the text says which */
+  SEGATTN_EDAMAGED              /* bytes that are no saved state, or no whole one, or hold what no state holds */
 } segattn_status;
 
 typedef struct segattn_error {
@@ -189,6 +190,13 @@ segattn_status segattn_state_finalise(const segattn_state *state, const segattn_
 segattn_status segattn_state_export(const segattn_state *state, const segattn_tensor *M, const segattn_tensor *S,
                                     const segattn_tensor *O, segattn_error *error);
 
+/* The position after the last key absorbed, where the next segment may begin; INT64_MIN where there was none.  */
+int64_t segattn_state_end(const segattn_state *state, size_t batch);
+/* How many merges were not exact, the most of a batch element; an import counts twice.  With m of them the result is within
+   bound + gamma(3 m) (sum w |v| + |out|) of the exact one, w the softmax weights, gamma(n) = n u / (1 - n u), bound being
+   segattn_bound's for the same keys; of keys that were imported the exact result is that of the numbers imported.  */
+uint64_t segattn_state_inexact(const segattn_state *state);
+
 /* Events so far, over all rows.  */
 typedef struct segattn_events {
   uint64_t rescales;            /* a key moved the reference exponent of a block that already held one */
@@ -198,6 +206,55 @@ typedef struct segattn_events {
   uint64_t masked_rows;         /* rows whose weight sum is 0: every key masked, or every score -inf */
 } segattn_events;
 void segattn_state_events(const segattn_state *state, segattn_events *events);
+
+/* ---- a state as bytes ---- */
+
+/* What save writes now.  The same bytes on every machine, instruction set and number of threads, and for every segmentation:
+   doc/STATE describes them.  */
+size_t segattn_state_size(const segattn_state *state);
+
+#define SEGATTN_TAG 32
+
+/* `bytes` has room for `size`, at least segattn_state_size; EINVAL where it has not.  The state knows its problem but not its
+   queries: `tag`, SEGATTN_TAG bytes or NULL for zeros, is the caller's to say which they are (a hash of them).  */
+segattn_status segattn_state_save(const segattn_state *state, const void *tag, void *bytes, size_t size, segattn_error *error);
+/* state <- what was saved; what it held is gone.  It goes on with the same bits as the one that was saved.  The plan may have
+   another instruction set and number of threads.  `tag` NULL: any.  EINVAL: saved from another problem, arithmetic, batch,
+   number of queries or tag, and the text says what differs.  EDAMAGED: no saved state, not all of it, or changed; or
+   accumulators that no keys give (M NaN, S < 0, S > 0 with M = -inf; S = NaN is a poisoned row, and legal).  EUNSUPPORTED: of a
+   later version.  The state is unchanged whenever the call fails.  */
+segattn_status segattn_state_load(segattn_state *state, const void *tag, const void *saved, size_t size, segattn_error *error);
+
+/* ---- to and from other systems ---- */
+
+/* The base of the logarithm of an lse, and of the exponential that undoes it: natural in FlashAttention, vLLM, PyTorch and ring
+   attention, 2 in FlashInfer.  */
+typedef enum segattn_base { SEGATTN_NATURAL, SEGATTN_BASE_2 } segattn_base;
+
+/* The pair that such systems exchange for a part of the keys: out and lse as of segattn_state_finalise, but without sinks,
+   which enter once, where the parts are together.  */
+segattn_status segattn_state_export_pair(const segattn_state *state, segattn_base base, const segattn_tensor *out,
+                                         const segattn_tensor *lse, segattn_error *error);
+
+/* The positions [start, start + keys) that imported numbers are of.  */
+typedef struct segattn_range {
+  int64_t start;
+  const int64_t *starts;        /* or one per batch element */
+  size_t keys;
+} segattn_range;
+
+/* state <- such a pair; what it held is gone.  It can then be merged with other parts and absorb what follows; on multiples of
+   128 any tree of merges still gives the same bits, but not those of the keys themselves: see segattn_state_inexact.  At most 4
+   roundings (BOUNDS, lemma 8), and lse is rounded to f32 where it is 2^22 or more (to f64: 2^51).  M is lse from then on.
+   Shapes as of segattn_state_finalise; f64 f32 f16 or bf16.  A row with lse -inf is empty, whatever its out; NaN is a poisoned
+   row.  EINVAL: lse +inf (with which some mark empty rows: give -inf), or too large for the arithmetic; a row with keys where
+   the range has none.  */
+segattn_status segattn_state_import_pair(segattn_state *state, const segattn_range *range, segattn_base base,
+                                         const segattn_tensor *out, const segattn_tensor *lse, segattn_error *error);
+/* The same from M, S, O as segattn_state_export gives them, in f64 f32 f16 or bf16; M need not be the maximum.  EINVAL: M NaN,
+   S < 0, S > 0 with M = -inf, M = +inf unless S is NaN, a number other than 0 in O where S is 0.  */
+segattn_status segattn_state_import(segattn_state *state, const segattn_range *range, const segattn_tensor *M,
+                                    const segattn_tensor *S, const segattn_tensor *O, segattn_error *error);
 
 /* ---- all of it in one call ---- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Slabs: the accumulators (e, l, o) of many rows, and what a finished row gives.  */
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -73,8 +74,30 @@ sga_rows sga_slab_row(const segattn_plan *plan, const sga_slabs *slabs, sga_rows
   return (sga_rows){ p, p + size, p + 2 * size };
 }
 
+void sga_slab_row_set(const segattn_plan *plan, const sga_slabs *slabs, sga_rows tile, size_t i, sga_rows row) {
+  size_t size = plan->kernel->size, dim = plan->problem.dim_v;
+  char *lane = (char *)sga_slab_lanes(plan, tile, i - i % SGA_LANES).o + i % SGA_LANES * size;
+  memcpy((char *)tile.e + i * size, row.e, size);
+  memcpy((char *)tile.l + i * size, row.l, size);
+  if (!slabs->many)
+    memcpy(sga_slab_lanes(plan, tile, i).o, row.o, dim * size);
+  for (size_t d = 0; slabs->many && d < dim; d++)
+    memcpy(lane + d * SGA_LANES * size, (char *)row.o + d * size, size);
+}
+
 double sga_number(const segattn_plan *plan, const void *numbers, size_t i) {
   return plan->number == SEGATTN_F32 ? (double)((const float *)numbers)[i] : ((const double *)numbers)[i];
+}
+
+void sga_number_set(const segattn_plan *plan, void *numbers, size_t i, double x) {
+  if (plan->number == SEGATTN_F32)
+    ((float *)numbers)[i] = (float)x;
+  else
+    ((double *)numbers)[i] = x;
+}
+
+double sga_number_max(const segattn_plan *plan) {
+  return plan->number == SEGATTN_F32 ? (double)FLT_MAX : DBL_MAX;
 }
 
 void sga_numbers_fill(const segattn_plan *plan, void *numbers, size_t n) {

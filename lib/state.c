@@ -37,8 +37,18 @@ void segattn_state_reset(segattn_state *s) {
     s->events = (segattn_events){ 0 };
 }
 
-/* Memory for the slabs in use by `tree`, and for evaluating a root of as many.  What was had before failure stays.  */
-static bool reserve(segattn_state *s, sga_sequence *q, int n_slabs) {
+int64_t segattn_state_end(const segattn_state *state, size_t batch) {
+  return batch < state->batch ? state->sequences[batch].tree.end : INT64_MIN;
+}
+
+uint64_t segattn_state_inexact(const segattn_state *state) {
+  uint64_t most = 0;
+  for (size_t b = 0; b < state->batch; b++)
+    most = state->sequences[b].tree.inexact > most ? state->sequences[b].tree.inexact : most;
+  return most;
+}
+
+bool sga_state_reserve(segattn_state *s, sga_sequence *q, int n_slabs) {
   for (int i = 0; i < n_slabs; i++)
     if (!q->slab[i] && !(q->slab[i] = aligned_alloc(64, (sga_slab_bytes(s->plan, &q->slabs) + 127) / 64 * 64)))
       return false;
@@ -77,7 +87,8 @@ static bool state_memory(segattn_state *s, const segattn_queries *queries) {
     sga_sequence *q = &s->sequences[b];
     q->slabs.slab = q->slab;
     sga_slabs_shape(&q->slabs, plan, queries, SGA_TILE, s->batch ? sga_tile_count(plan, queries, SGA_TILE) / s->batch : 0);
-    if (!(q->m = malloc(q->slabs.tiles * SGA_TILE * sizeof(double) + 1)) || !reserve(s, q, slabs_of_keys(plan->keys)))
+    q->m = malloc(q->slabs.tiles * SGA_TILE * sizeof(double) + 1);
+    if (!q->m || !sga_state_reserve(s, q, slabs_of_keys(plan->keys)))
       return false;
   }
   return true;
@@ -192,7 +203,7 @@ segattn_status segattn_state_absorb(segattn_state *s, const segattn_queries *que
   sga_tree after;
   for (size_t b = 0; b < s->batch; b++) {
     sga_tree_copy(&after, &s->sequences[b].tree);
-    if (!reserve(s, &s->sequences[b], foresee(&after, segment, b)))
+    if (!sga_state_reserve(s, &s->sequences[b], foresee(&after, segment, b)))
       return sga_fail(error, SEGATTN_ENOMEM, "state", "cannot grow");
   }
   size_t keys = segment->k.shape[SEGATTN_POS];
@@ -216,42 +227,15 @@ static void merge_sequence(segattn_state *into, sga_sequence *a, const sga_seque
       memcpy((char *)a->m + r * plan->kernel->size, (const char *)b->m + r * plan->kernel->size, plan->kernel->size);
 }
 
-static bool same_numbers(const double *a, const double *b, size_t n) {
-  for (size_t i = 0; a && b && i < n; i++)
-    if (a[i] < b[i] || a[i] > b[i])
-      return false;
-  return !a == !b;
-}
-
-/* Plans may be two, but whatever decides about a row must be the same.  */
-static segattn_status same_problem(const segattn_plan *a, const segattn_plan *b, segattn_error *error) {
-  const segattn_problem *p = &a->problem, *q = &b->problem;
-  const struct { const char *name; double into, from; } field[] = {
-    { "q_heads", (double)p->q_heads, (double)q->q_heads }, { "kv_heads", (double)p->kv_heads, (double)q->kv_heads },
-    { "dim_k", (double)p->dim_k, (double)q->dim_k }, { "dim_v", (double)p->dim_v, (double)q->dim_v },
-    { "scale", p->scale, q->scale }, { "softcap", p->softcap, q->softcap }, { "causal", p->causal, q->causal },
-    { "window", (double)p->window, (double)q->window }
-  };
-  if (a->number != b->number)
-    return sga_fail(error, SEGATTN_EINVAL, "from", "has arithmetic %s, expected %s as in into", b->kernel->arithmetic,
-                    a->kernel->arithmetic);
-  for (size_t i = 0; i < sizeof field / sizeof *field; i++)
-    if (field[i].into < field[i].from || field[i].into > field[i].from)
-      return sga_fail(error, SEGATTN_EINVAL, "from", "is of a problem with %s %.17g, expected %.17g as in into", field[i].name,
-                      field[i].from, field[i].into);
-  if (!same_numbers(p->slopes, q->slopes, p->q_heads))
-    return sga_fail(error, SEGATTN_EINVAL, "from", "is of a problem with other slopes than into");
-  if (!same_numbers(p->sinks, q->sinks, p->q_heads))
-    return sga_fail(error, SEGATTN_EINVAL, "from", "is of a problem with other sinks than into");
-  return SEGATTN_OK;
-}
-
 static segattn_status merge_check(const segattn_state *into, const segattn_state *from, segattn_error *error) {
   if (!into || !from)
     return sga_fail(error, SEGATTN_EINVAL, into ? "from" : "into", "is NULL");
   if (into == from)
     return sga_fail(error, SEGATTN_EALIAS, "from", "is the same state as into");
-  segattn_status status = same_problem(into->plan, from->plan, error);
+  if (into->plan->number != from->plan->number)
+    return sga_fail(error, SEGATTN_EINVAL, "from", "has arithmetic %s, expected %s as in into", from->plan->kernel->arithmetic,
+                    into->plan->kernel->arithmetic);
+  segattn_status status = sga_problem_same(&from->plan->problem, "from", &into->plan->problem, "into", error);
   if (status)
     return status;
   if (into->batch != from->batch || into->queries != from->queries)
@@ -273,7 +257,7 @@ segattn_status segattn_state_merge(segattn_state *into, const segattn_state *fro
                       "neighbours first", SGA_NODES);
     for (int i = 0; i < into->merge.n_copies; i++)
       most = (size_t)into->merge.copy[i].right + 1 > most ? (size_t)into->merge.copy[i].right + 1 : most;
-    if (!reserve(into, &into->sequences[b], (int)most))
+    if (!sga_state_reserve(into, &into->sequences[b], (int)most))
       return sga_fail(error, SEGATTN_ENOMEM, "into", "cannot grow");
   }
   sga_environment environment;

@@ -25,7 +25,8 @@ int64_t sga_block_start(uint64_t block) {
 }
 
 void sga_tree_reset(sga_tree *t) {              /* `node` is not read past n, `used` not past slabs */
-  t->n = t->inexact = t->slabs = 0;
+  t->n = t->slabs = 0;
+  t->inexact = 0;
   t->open = t->begun = false;
   t->block = t->first = t->next = 0;
   t->slab = 0;
@@ -160,6 +161,20 @@ int sga_tree_enter(sga_tree *t, uint64_t block, sga_join *joins, bool *fresh) {
   return n;
 }
 
+/* The node stands in the first block of its keys and rises as far as they reach.  A block in which they end is not passed: the
+   keys that follow there form a leaf of their own.  */
+void sga_tree_import(sga_tree *t, int64_t start, int64_t end) {
+  sga_join joins[SGA_SLABS];
+  uint64_t first = sga_block_of(start), next = sga_block_of(end);
+  sga_tree_reset(t);
+  t->begun = true;
+  t->first = first;
+  t->next = next > first ? next : first;
+  t->end = end;
+  t->inexact = 2;
+  carry(t, insert(t, (sga_node){ first, 0, take(t) }), joins);
+}
+
 /* Level by level, nodes that have no sibling rise as they are.  Two nodes of one place (after an inexact merge) are joined.  */
 int sga_tree_root(sga_tree *t, sga_join *joins, int *slab) {
   int n = 0;
@@ -221,6 +236,9 @@ static void merge_range(sga_tree *into, range a, range b) {
     r = (range){ true, a.first < b.first ? a.first : b.first, a.next > b.next ? a.next : b.next };
   into->begun = r.begun;
   into->first = r.first;
+  for (int i = into->n - 1; i >= 0; i--)        /* held nodes need no knowledge: the order of merges leaves no trace */
+    if (node_first(into->node[i]) < into->first && node_next(into->node[i]) >= into->first)
+      into->first = node_first(into->node[i]);
   into->next = into->open && into->block < r.next ? into->block : r.next;
 }
 

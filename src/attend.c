@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* segattn attend: attention of tensors in files.  */
+/* segattn attend: attention of tensors in files, all keys at once, or with --state some of them after others.  */
 
 #include <argp.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "call.h"
+#include "carry.h"
 #include "commands.h"
 #include "json.h"
 #include "message.h"
@@ -14,18 +14,29 @@
 
 typedef struct attend {
   call c;
+  carry state;
   const char *out, *lse;
   bool json;
 } attend;
 
-enum { OPT_JSON = 'j', OPT_LSE = 1 };
+enum { OPT_JSON = 'j', OPT_LSE = 1, OPT_STATE, OPT_K_START };
 
 static const struct argp_option options[] = {
   { "output", 'o', "OUT", 0, "where out goes: FILE.npy or FILE.h5:/dataset, in q's axes", 0 },
   { "lse", OPT_LSE, "OUT", 0, "where lse goes (natural logarithm)", 0 },
+  { "state", OPT_STATE, "FILE", 0, "what keys that came before have left: read if it is there, written at the end", 0 },
+  { "k-start", OPT_K_START, "N", 0, "position of key 0 (default: where the state ends; without one 0)", 0 },
   { "json", OPT_JSON, NULL, 0, "one JSON object on standard output", 0 },
   { 0 }
 };
+
+static void k_start_option(attend *a, const char *text, struct argp_state *state) {
+  size_t n = 0;
+  if (!parse_size(&n, text) || n > (size_t)1 << 61)
+    argp_error(state, "--k-start: '%s': expected a whole number from 0 to 2^61", text);
+  a->state.start = (int64_t)n;
+  a->state.start_given = true;
+}
 
 static error_t parse(int key, char *text, struct argp_state *state) {
   attend *a = state->input;
@@ -33,6 +44,8 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   case ARGP_KEY_INIT: state->child_inputs[0] = &a->c; break;
   case 'o': a->out = text; break;
   case OPT_LSE: a->lse = text; break;
+  case OPT_STATE: a->state.file = text; break;
+  case OPT_K_START: k_start_option(a, text, state); break;
   case OPT_JSON: a->json = true; break;
   case ARGP_KEY_ARG: argp_error(state, "'%s' is more than expected", text); break;
   default: return ARGP_ERR_UNKNOWN;
@@ -52,7 +65,7 @@ static void summary(const attend *a, const segattn_events *e) {
     json_text(stdout, a->c.arithmetic);
     fputs(",\"isa\":", stdout);
     json_text(stdout, segattn_plan_isa(a->c.w.plan));
-    fputs(",\"events\":{", stdout);
+    printf(",\"k_start\":%" PRId64 ",\"events\":{", a->state.start);
   }
   for (size_t i = 0; i < sizeof event / sizeof *event; i++)
     if (a->json)
@@ -69,6 +82,39 @@ static int write_outputs(const attend *a, const side *s) {
   return status || !a->lse ? status : tensor_write(a->lse, &s->lse, NULL);
 }
 
+static int arguments_check(const attend *a) {
+  const struct { const char *option, *name; } file[] = { { "-o", a->out }, { "--lse", a->lse }, { "--state", a->state.file } };
+  if (!a->out && !a->lse && !a->state.file)
+    return fail(USAGE, "-o OUT is missing: where should the output go?");
+  for (size_t i = 0; i < 3; i++)
+    for (size_t j = i + 1; j < 3; j++)
+      if (file[i].name && file[j].name && !strcmp(file[i].name, file[j].name))
+        return fail(USAGE, "%s and %s both name %s: one would overwrite the other", file[i].option, file[j].option,
+                    file[i].name);
+  return DONE;
+}
+
+/* The state is written last: who is interrupted before that has lost nothing, and does the step again.  */
+static int run(attend *a, side *s, segattn_events *events) {
+  segattn_state *state = NULL;
+  a->c.carried = a->state.file != NULL;
+  int status = call_read(&a->c);
+  if (!status)
+    status = work_begin(&a->c.w, &state);
+  if (!status)
+    status = carry_read(&a->state, &a->c, state);
+  if (!status)
+    status = work_absorb(&a->c.w, state);
+  if (!status)
+    status = work_finish(&a->c.w, state, s, events);
+  if (!status)
+    status = write_outputs(a, s);
+  if (!status)
+    status = carry_write(&a->state, state);
+  segattn_state_free(state);
+  return status;
+}
+
 int command_attend(int argc, char **argv) {
   static const struct argp_child children[] = { { &call_argp, 0, NULL, 0 }, { 0 } };
   const struct argp argp = { options, parse, NULL, "Attention of the queries, keys and values of three files.  The output is "
@@ -80,15 +126,9 @@ int command_attend(int argc, char **argv) {
   argp_err_exit_status = USAGE;
   if (argp_parse(&argp, argc, argv, 0, NULL, &a))
     return USAGE;
-  if (!a.out && !a.lse)
-    return fail(USAGE, "-o OUT is missing: where should the output go?");
-  if (a.out && a.lse && !strcmp(a.out, a.lse))
-    return fail(USAGE, "-o and --lse both name %s: one would overwrite the other", a.out);
-  int status = call_read(&a.c);
+  int status = arguments_check(&a);
   if (!status)
-    status = work_attend(&a.c.w, &s, &events);
-  if (!status)
-    status = write_outputs(&a, &s);
+    status = run(&a, &s, &events);
   if (!status)
     summary(&a, &events);
   array_free(&s.out);

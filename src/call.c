@@ -204,6 +204,9 @@ static int shapes_agree(const call *c) {
 static int start_of(call *c) {
   size_t queries = c->tensor[TENSOR_Q].shape[2], keys = c->tensor[TENSOR_K].shape[2];
   bool matters = c->causal || c->window || c->alibi;
+  if (c->carried && matters && !c->q_start_given)
+    return fail(USAGE, "--q-start is needed with --state: %s count from position 0, and not all keys are here",
+                c->causal ? "--causal's positions" : c->window ? "--window's positions" : "--alibi's positions");
   if (!c->q_start_given && matters && keys < queries)
     return fail(USAGE, "--q-start is needed: %zu queries on %zu keys would begin at position %lld", queries, keys,
                 (long long)keys - (long long)queries);
@@ -298,6 +301,13 @@ int call_read(call *c) {
   c->w.queries = (segattn_queries){ .q = array_view(&c->tensor[TENSOR_Q]), .start = c->q_start };
   status = work_plan(&c->w);
   return status ? status : cut(c);
+}
+
+void call_keys_from(call *c, int64_t start) {
+  for (size_t i = 0; i < c->w.n_segments; i++)
+    c->w.segments[i].start += start;
+  if (!c->q_start_given)
+    c->w.queries.start += start;
 }
 
 void call_free(call *c) {

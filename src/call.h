@@ -18,6 +18,7 @@ typedef struct call {
   double scale, softcap;
   bool causal, alibi, q_start_given;
   int64_t q_start;
+  bool carried;                 /* the keys continue a state: how many came before is not known yet, so q_start must be given */
   size_t window;
   const char *segments;         /* as given, or NULL */
   const char *arithmetic, *isa;
@@ -33,6 +34,8 @@ extern const struct argp call_argp;     /* a child parser; its input is the call
 void call_init(call *c);
 /* Reads the tensors, checks that they agree, makes the plan and the segments.  0, USAGE or FILES.  */
 int call_read(call *c);
+/* Key 0 of the call is at position `start`; the queries, where --q-start was not given, still end with its keys.  */
+void call_keys_from(call *c, int64_t start);
 void call_free(call *c);
 /* "256,each:64", "256:f16,256:k=bf16/v=f16" for so many keys.  *specs is the caller's to free.  */
 int segments_parse(segment_spec **specs, size_t *n, const char *text, size_t keys, segattn_format k, segattn_format v);

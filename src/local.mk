@@ -60,8 +60,8 @@ libprogram_la_LIBADD = $(loops) libabout.la $(GSL_LIBS) $(HDF5_LIBS) $(YAML_LIBS
 libprogram_la_SOURCES = \
   src/argument.c src/array.c src/attend.c src/bench.c src/bench_blas.c src/bench_figure.c src/bench_inputs.c \
   src/bench_limits.c src/bench_meeting.c src/bench_peak.c src/bench_peer.c src/bench_run.c src/bench_segattn.c \
-  src/bench_serve.c src/bench_suites.c src/bench_table.c src/bench_times.c src/call.c src/case.c src/case_oracle.c \
-  src/cases.c src/config.c src/config_input.c src/config_problem.c \
+  src/bench_serve.c src/bench_suites.c src/bench_table.c src/bench_times.c src/call.c src/carry.c src/case.c \
+  src/case_oracle.c src/cases.c src/config.c src/config_input.c src/config_problem.c \
   src/config_storage.c src/doubledouble.c src/experiment_commands.c src/families.c src/file.c src/hash.c src/inputs.c \
   src/json.c src/judge.c src/measure.c src/message.c src/npy.c src/oracle.c src/oracle_row.c src/place.c src/provider.c \
   src/provider_text.c src/random.c src/references.c src/report.c src/report_cache.c src/report_cache_figure.c \
@@ -72,7 +72,7 @@ libprogram_la_SOURCES = \
   src/store_attribute.c \
   src/store_case_read.c src/store_case_write.c src/store_data.c src/store_hdf5.c src/store_import.c src/store_pack.c \
   src/store_tensor.c src/tensor_file.c src/verdict.c src/work.c src/argument.h src/array.h src/bench.h \
-  src/bench_figure.h src/call.h src/case.h src/case_oracle.h src/cases.h src/commands.h src/config_read.h \
+  src/bench_figure.h src/call.h src/carry.h src/case.h src/case_oracle.h src/cases.h src/commands.h src/config_read.h \
   src/doubledouble.h src/experiment.h src/families.h src/file.h src/hash.h src/inputs.h src/json.h src/measure.h \
   src/message.h src/npy.h src/oracle.h src/oracle_row.h src/place.h src/provider.h src/random.h src/references.h \
   src/report.h src/report_cache.h src/report_data.h src/result.h src/run.h src/safetensors.h src/schema.h src/storage.h \

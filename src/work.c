@@ -36,24 +36,42 @@ static int side_alloc(const work *w, side *s) {
          array_alloc(&s->S, SEGATTN_F64, shape[0], shape[1], shape[2], 1) ? FILES : DONE;
 }
 
-int work_attend(const work *w, side *s, segattn_events *events) {
+int work_begin(const work *w, segattn_state **state) {
   segattn_error error;
-  segattn_state *state = NULL;
+  *state = NULL;
+  return segattn_state_alloc(state, w->plan, &w->queries, &error) ? work_fail(&error) : DONE;
+}
+
+int work_absorb(const work *w, segattn_state *state) {
+  segattn_error error;
+  for (size_t i = 0; i < w->n_segments; i++)
+    if (segattn_state_absorb(state, &w->queries, &w->segments[i], &error))
+      return work_fail(&error);
+  return DONE;
+}
+
+int work_finish(const work *w, const segattn_state *state, side *s, segattn_events *events) {
+  segattn_error error;
   int status = side_alloc(w, s);
   if (status)
     return status;
   segattn_tensor out = array_view(&s->out), lse = array_view(&s->lse), M = array_view(&s->M), S = array_view(&s->S);
-  segattn_status code = segattn_state_alloc(&state, w->plan, &w->queries, &error);
-  for (size_t i = 0; i < w->n_segments && !code; i++)
-    code = segattn_state_absorb(state, &w->queries, &w->segments[i], &error);
-  if (!code)
-    code = segattn_state_finalise(state, &out, &lse, &error);
-  if (!code)
-    code = segattn_state_export(state, &M, &S, NULL, &error);
-  if (!code && events)
+  if (segattn_state_finalise(state, &out, &lse, &error) || segattn_state_export(state, &M, &S, NULL, &error))
+    return work_fail(&error);
+  if (events)
     segattn_state_events(state, events);
+  return DONE;
+}
+
+int work_attend(const work *w, side *s, segattn_events *events) {
+  segattn_state *state;
+  int status = work_begin(w, &state);
+  if (!status)
+    status = work_absorb(w, state);
+  if (!status)
+    status = work_finish(w, state, s, events);
   segattn_state_free(state);
-  return code ? work_fail(&error) : DONE;
+  return status;
 }
 
 int work_bound(const work *w, array *bound) {

@@ -22,6 +22,10 @@ int work_plan(work *w);
 void work_free(work *w);
 /* Alloc, absorb segment by segment, finalise: out and lse in the arithmetic's type, M and S in f64.  */
 int work_attend(const work *w, side *s, segattn_events *events);
+/* The same step by step.  *state is the caller's to free, also after a failure.  */
+int work_begin(const work *w, segattn_state **state);
+int work_absorb(const work *w, segattn_state *state);
+int work_finish(const work *w, const segattn_state *state, side *s, segattn_events *events);
 /* The bound of the output: f64.  */
 int work_bound(const work *w, array *bound);
 oracle_problem work_oracle(const work *w, int64_t q_start, int64_t k_start);

@@ -22,15 +22,16 @@ private_libraries = libsga.la $(MPFR_LIBS)
 program_libraries = libprogram.la libsegattn.la $(MPFR_LIBS)
 
 library_tests = \
-  tests/right-promise tests/right-blocks tests/right-edges tests/right-extremes tests/right-formats tests/right-merge \
-  tests/robust-api tests/robust-environment tests/robust-memory
+  tests/right-promise tests/right-algebra tests/right-blocks tests/right-edges tests/right-exchange tests/right-extremes \
+  tests/right-formats tests/right-merge tests/right-state tests/robust-api tests/robust-environment \
+  tests/robust-memory tests/robust-state
 exact_tests = tests/accurate-elementary tests/accurate-bound tests/accurate-bound-terms tests/accurate-oracle
 program_tests = \
   tests/accurate-doubledouble tests/right-families tests/right-inputs tests/right-measure tests/right-npy tests/right-oracle \
   tests/right-quantisation tests/right-random tests/right-references tests/right-safetensors tests/robust-references
 script_tests = \
-  tests/right-bench.sh tests/right-mixed.sh tests/right-report.sh tests/right-store.sh tests/robust-config.sh \
-  tests/robust-files.sh tests/robust-program.sh
+  tests/right-attend.sh tests/right-bench.sh tests/right-mixed.sh tests/right-report.sh tests/right-store.sh \
+  tests/robust-config.sh tests/robust-files.sh tests/robust-program.sh
 library_scripts = tests/robust-symbols.sh
 
 draw_sources = tests/draw.c tests/draw_values.c
@@ -44,6 +45,11 @@ endif
 tests_right_blocks_LDADD = $(private_libraries)
 tests_right_blocks_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/lib
 tests_right_formats_SOURCES = tests/right-formats.c $(draw_sources)
+tests_right_algebra_SOURCES = tests/right-algebra.c $(draw_sources) tests/saved_state.h
+tests_right_exchange_SOURCES = tests/right-exchange.c $(draw_sources) tests/saved_state.h
+tests_right_state_SOURCES = \
+  tests/right-state.c tests/evaluate.c tests/layout.c tests/render.c $(draw_sources) tests/saved_state.h
+tests_robust_state_SOURCES = tests/robust-state.c tests/saved_state.h
 # The library's allocations fail when the test says so.
 tests_robust_memory_LDADD = libsga.la
 tests_robust_memory_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=free

@@ -14,7 +14,11 @@ static struct test_call {
   segattn_plan *plan, *other_plan;
   segattn_state *state, *other;
   const char *environment;      /* SEGATTN_ISA */
-  bool no_problem, no_plan, no_queries, no_segment, no_state, no_other, itself;
+  bool no_problem, no_plan, no_queries, no_segment, no_state, no_other, itself, no_saved, no_range;
+  unsigned char saved[1 << 16];
+  size_t saved_size;
+  segattn_range range;
+  segattn_base base;
 } t;
 
 typedef struct bad {
@@ -168,6 +172,53 @@ static const bad of_bound[] = {
   { "bound in v", SET(t.f.bound.data, t.f.v), SEGATTN_EALIAS, "bound", "bound", "segment.v" },
   { 0 } };
 
+/* (robust-state has those of what is loaded.)  */
+static const bad of_saved[] = {
+  { "bytes NULL", SET(t.no_saved, true), SEGATTN_EINVAL, "", "NULL", "" },
+  { 0 } };
+
+static const bad of_save[] = {
+  { "no room", SET(t.saved_size, 700), SEGATTN_EINVAL, "size", "700", "at least" },
+  { 0 } };
+
+static const bad of_load[] = {
+  { "bytes cut off", SET(t.saved_size, 700), SEGATTN_EDAMAGED, "saved", "700", "expected" },
+  { 0 } };
+
+static const bad of_range[] = {
+  { "range NULL", SET(t.no_range, true), SEGATTN_EINVAL, "range", "NULL", "" },
+  { "a start out of range", SET(t.range.start, INT64_MAX), SEGATTN_EINVAL, "range.start", "9223372036854775807", "2^61" },
+  { "too many keys", SET(t.range.keys, SIZE_MAX), SEGATTN_EINVAL, "range.keys", "18446744073709551615", "2^61" },
+  { "no keys", SET(t.range.keys, 0), SEGATTN_EINVAL, "", "range.keys is 0", "batch 0, head 0, query 0" },
+  { 0 } };
+
+static const bad of_base[] = {
+  { "base 7", SET(t.base, (segattn_base) 7), SEGATTN_EINVAL, "base", "7", "SEGATTN_NATURAL or SEGATTN_BASE_2" },
+  { 0 } };
+
+static const bad of_import_pair[] = {
+  { "out of 2 elements", SET(t.f.out.shape[3], 2), SEGATTN_EINVAL, "out", "2", "3" },
+  { "out of f8e5m2", SET(t.f.out.format, SEGATTN_F8E5M2), SEGATTN_EINVAL, "out", "f8e5m2", "or bf16" },
+  { "lse of bool", SET(t.f.lse.format, SEGATTN_BOOL), SEGATTN_EINVAL, "lse", "bool", "mask" },
+  { "lse NULL", SET(t.f.lse.data, NULL), SEGATTN_EINVAL, "lse", "NULL", "2 x 4 x 3 x 1" },
+  { "lse inf", SET(t.f.rows[0][5], (double) INFINITY), SEGATTN_EINVAL, "lse", "inf, expected a number, or -inf",
+    "batch 0, head 1, query 2" },
+  { "lse too large", SET(t.f.rows[0][5], 0x1.7p1023), SEGATTN_EINVAL, "lse", "larger than the arithmetic can hold",
+    "head 1, query 2" },
+  { 0 } };
+
+static const bad of_import[] = {
+  { "M of 1 head", SET(t.f.M.shape[1], 1), SEGATTN_EINVAL, "M", "1", "4" },
+  { "S of 2 queries", SET(t.f.S.shape[2], 2), SEGATTN_EINVAL, "S", "2", "3" },
+  { "O of q4_0", SET(t.f.O.format, SEGATTN_Q4_0), SEGATTN_EINVAL, "O", "q4_0", "32" },
+  { "M NaN", SET(t.f.rows[1][5], (double) NAN), SEGATTN_EINVAL, "M", "NaN", "batch 0, head 1, query 2" },
+  { "M inf", SET(t.f.rows[1][5], (double) INFINITY), SEGATTN_EINVAL, "M", "inf", "expected a number" },
+  { "S below 0", SET(t.f.rows[2][5], -0.5), SEGATTN_EINVAL, "S", "below 0", "batch 0, head 1, query 2" },
+  { "S above 0 with M -inf", SET(t.f.rows[1][5], -(double) INFINITY), SEGATTN_EINVAL, "M", "-inf where S is above 0",
+    "query 2" },
+  { "O without S", SET(t.f.rows[2][5], 0), SEGATTN_EINVAL, "O", "expected 0 without S", "head 1, query 2, element 0" },
+  { 0 } };
+
 /* ---- the functions ---- */
 
 typedef segattn_status tested(segattn_error *error);
@@ -211,6 +262,27 @@ static segattn_status export(segattn_error *error) {
   return segattn_state_export(t.no_state ? NULL : t.state, &t.f.M, &t.f.S, &t.f.O, error);
 }
 
+static segattn_status export_pair(segattn_error *error) {
+  return segattn_state_export_pair(t.no_state ? NULL : t.state, t.base, &t.f.out, &t.f.lse, error);
+}
+
+static segattn_status import(segattn_error *error) {
+  return segattn_state_import(t.no_state ? NULL : t.state, t.no_range ? NULL : &t.range, &t.f.M, &t.f.S, &t.f.O, error);
+}
+
+static segattn_status import_pair(segattn_error *error) {
+  return segattn_state_import_pair(t.no_state ? NULL : t.state, t.no_range ? NULL : &t.range, t.base, &t.f.out, &t.f.lse,
+                                   error);
+}
+
+static segattn_status save(segattn_error *error) {
+  return segattn_state_save(t.no_state ? NULL : t.state, NULL, t.no_saved ? NULL : t.saved, t.saved_size, error);
+}
+
+static segattn_status load(segattn_error *error) {
+  return segattn_state_load(t.no_state ? NULL : t.state, NULL, t.no_saved ? NULL : t.saved, t.saved_size, error);
+}
+
 static segattn_status attend(segattn_error *error) {
   return segattn_attend(t.no_plan ? NULL : t.plan, t.no_queries ? NULL : &t.f.queries, t.no_segment ? NULL : &t.f.segment,
                         1, &t.f.out,
@@ -234,6 +306,11 @@ static const struct function {
   { "state_merge", merge, { of_merge } },
   { "state_finalise", finalise, { of_output, of_state_given } },
   { "state_export", export, { of_export, of_state_given } },
+  { "state_export_pair", export_pair, { of_output, of_base, of_state_given } },
+  { "state_import", import, { of_range, of_import, of_state_given } },
+  { "state_import_pair", import_pair, { of_range, of_base, of_import_pair, of_state_given } },
+  { "state_save", save, { of_saved, of_save, of_state_given } },
+  { "state_load", load, { of_saved, of_load, of_state_given } },
   { "attend", attend, { of_queries, of_segment, of_output, of_alias, of_plan_given } },
   { "bound", bound, { of_queries, of_segment, of_bound, of_plan_given } },
 };
@@ -253,6 +330,11 @@ static void set_up(const bad *row) {
   if (segattn_state_absorb(t.state, &t.f.queries, &t.f.segment, NULL))
     ok(false, "the segment of the fixture is absorbed");
   t.f.segment.start = F_KEYS;
+  t.range = (segattn_range) { .keys = F_KEYS };
+  t.saved_size = segattn_state_size(t.state);
+  if (segattn_state_save(t.state, NULL, t.saved, sizeof t.saved, NULL) ||
+      segattn_state_export(t.state, &t.f.M, &t.f.S, &t.f.O, NULL))
+    ok(false, "the state of the fixture is saved and exported");
   if (row)
     memcpy(row->field, row->value, row->size);
   make_state(&t.other_f, &t.other_plan, &t.other);

@@ -68,6 +68,8 @@ typedef struct scene {
   segattn_segment second;
   segattn_plan *plan, *made_plan;
   segattn_state *state, *other, *made_state;
+  unsigned char saved[1 << 16]; /* `other` */
+  double pair[F_BATCH * F_HEADS * F_QUERIES * F_DV], lse[F_BATCH * F_HEADS * F_QUERIES];
   segattn_events events;
 } scene;
 
@@ -102,6 +104,7 @@ static void set_up(scene *x) {
   x->second = keys_of(&x->f, KEYS, FIRST);
   check_ready(segattn_state_absorb(x->state, &x->f.queries, &first, NULL), "absorb");
   check_ready(segattn_state_absorb(x->other, &x->f.queries, &x->second, NULL), "absorb");
+  check_ready(segattn_state_save(x->other, NULL, x->saved, sizeof x->saved, NULL), "save");
 }
 
 static void tear_down(scene *x) {
@@ -134,6 +137,20 @@ static segattn_status export(scene *x, segattn_error *e) {
   return segattn_state_export(x->state, &x->f.M, &x->f.S, &x->f.O, e);
 }
 
+static segattn_status save(scene *x, segattn_error *e) {
+  unsigned char bytes[sizeof x->saved];
+  return segattn_state_save(x->state, NULL, bytes, sizeof bytes, e);
+}
+
+static segattn_status load(scene *x, segattn_error *e) {
+  return segattn_state_load(x->state, NULL, x->saved, segattn_state_size(x->other), e);
+}
+
+static segattn_status import_pair(scene *x, segattn_error *e) {
+  segattn_tensor out = fixture_output(x->pair, F_DV), lse = fixture_output(x->lse, 1);
+  return segattn_state_import_pair(x->state, &(segattn_range) { .keys = 1 }, SEGATTN_NATURAL, &out, &lse, e);
+}
+
 static segattn_status attend(scene *x, segattn_error *e) {
   return segattn_attend(x->plan, &x->f.queries, &x->second, 1, &x->f.out, &x->f.lse, &x->events, e);
 }
@@ -150,6 +167,7 @@ static const struct function {
   { "plan_alloc", plan_alloc, true, false }, { "state_alloc", state_alloc, true, false },
   { "state_absorb", absorb, true, true }, { "state_merge", merge, true, true },
   { "state_finalise", finalise, false, false }, { "state_export", export, false, false },
+  { "state_save", save, false, false }, { "state_load", load, true, true }, { "state_import_pair", import_pair, false, false },
   { "attend", attend, true, false }, { "bound", bound, true, false },
 };
 

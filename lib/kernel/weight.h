@@ -67,9 +67,10 @@ static inline uint32_t range_infinite(range r) {
   return vec_gt(r.top, vec_set1(NUM_MAX)) | vec_gt(vec_set1(-NUM_MAX), r.low);
 }
 
-/* The lanes that are not calm.  */
+/* The lanes that are not calm.  (An e of inf is not: what is above it is not greater, but NaN.)  */
 static inline uint32_t range_wild(range r, vec e) {
-  return vec_gt(vec_sub(vec_rint(r.top), e), vec_set1(HEADROOM)) | vec_gt(vec_set1(WEIGHT_MIN), vec_sub(vec_rint(r.low), e));
+  return vec_gt(vec_sub(vec_rint(r.top), e), vec_set1(HEADROOM)) | vec_gt(vec_set1(WEIGHT_MIN), vec_sub(vec_rint(r.low), e)) |
+         vec_gt(e, vec_set1(NUM_MAX));
 }
 
 /* Lanes that hold no weight yet: their first score that is not -inf sets e before the keys are begun, where it would be an event.  Keys before

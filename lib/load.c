@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Bytes to a state.  Everything is checked before anything is changed: that they are a saved state, whole and unchanged; of the
+   same problem; with a tree and accumulators that keys can give.  A checksum proves who wrote the bytes as little as that they
+   were right.  */
+
+#include <limits.h>
+#include <math.h>
+
+#include "saved.h"
+
+/* What is left of the bytes.  */
+typedef struct reader {
+  const unsigned char *at;
+  size_t left;
+  segattn_error *error;
+} reader;
+
+#define DAMAGED(r, ...) sga_fail((r)->error, SEGATTN_EDAMAGED, "saved", __VA_ARGS__)
+
+/* n bytes of n_of; NULL, with an error, when there are not so many.  */
+static const unsigned char *take(reader *r, size_t n, const char *of) {
+  const unsigned char *p = r->at;
+  if (n > r->left) {
+    DAMAGED(r, "ends within %s", of);
+    return NULL;
+  }
+  r->at += n;
+  r->left -= n;
+  return p;
+}
+
+/* ---- is it a state, whole and unchanged? ---- */
+
+static segattn_status whole(const unsigned char *bytes, size_t size, segattn_error *error) {
+  const reader r = { bytes, size, error };
+  if (size < AT_VERSION || memcmp(bytes, SAVED_MAGIC, AT_VERSION))
+    return DAMAGED(&r, "is no saved state: it does not begin as one");
+  if (size < SAVED_HEADER + SAVED_CHECKSUM)
+    return DAMAGED(&r, "has %zu bytes, expected at least %d", size, SAVED_HEADER + SAVED_CHECKSUM);
+  if (get_u32(bytes + AT_VERSION) != SAVED_VERSION)
+    return sga_fail(error, SEGATTN_EUNSUPPORTED, "saved", "is of version %u, expected %d", get_u32(bytes + AT_VERSION),
+                    SAVED_VERSION);
+  if (get_u64(bytes + AT_BYTES) != size)
+    return DAMAGED(&r, "has %zu bytes, expected %llu: it was cut off, or something follows", size,
+                   (unsigned long long)get_u64(bytes + AT_BYTES));
+  if (get_u64(bytes + size - SAVED_CHECKSUM) != sga_checksum(bytes, size - SAVED_CHECKSUM))
+    return DAMAGED(&r, "was changed: its checksum is not the one that it ends with");
+  return SEGATTN_OK;
+}
+
+/* ---- is it of this problem? ---- */
+
+static segattn_status same_numbers(const reader *r, const unsigned char *from, const double *expected, size_t n,
+                                   const char *name) {
+  for (size_t i = 0; from && i < n; i++) {
+    double x = get_f64(from + i * sizeof x);
+    if (!(x <= expected[i] && x >= expected[i]))
+      return sga_fail(r->error, SEGATTN_EINVAL, "saved", "is of a problem with %s %.17g at head %zu, expected %.17g", name,
+                      x, i, expected[i]);
+  }
+  return SEGATTN_OK;
+}
+
+static segattn_status same_shape(const segattn_state *s, const unsigned char *h, segattn_error *error) {
+  const struct { const char *name; int at; size_t expected; } field[] = {
+    { "batch", AT_BATCH, s->batch }, { "queries", AT_QUERIES, s->queries }
+  };
+  char arithmetic[AT_NUMBER - AT_ARITHMETIC + 1] = "";
+  memcpy(arithmetic, h + AT_ARITHMETIC, sizeof arithmetic - 1);
+  if (strcmp(arithmetic, s->plan->kernel->arithmetic))
+    return sga_fail(error, SEGATTN_EINVAL, "saved", "has arithmetic %s, expected %s as in the plan", arithmetic,
+                    s->plan->kernel->arithmetic);
+  for (size_t i = 0; i < sizeof field / sizeof *field; i++)
+    if (get_u64(h + field[i].at) != field[i].expected)
+      return sga_fail(error, SEGATTN_EINVAL, "saved", "has %s %llu, expected %zu as in state", field[i].name,
+                      (unsigned long long)get_u64(h + field[i].at), field[i].expected);
+  return SEGATTN_OK;
+}
+
+/* Numbers by head: those of the state until they are compared one by one, or any, or none.  */
+static const double *there(bool saved, const double *of_state) {
+  static const double any = 0;
+  return !saved ? NULL : of_state ? of_state : &any;
+}
+
+static segattn_status header_check(const segattn_state *s, const unsigned char *h, const void *tag, reader *r) {
+  const segattn_problem *p = &s->plan->problem;
+  uint32_t flags = get_u32(h + AT_FLAGS);
+  segattn_status status;
+  if (get_u32(h + AT_BASE) != SAVED_BASE || get_u32(h + AT_BLOCK) != SGA_BLOCK || flags > 7 || get_u32(h + AT_ZERO))
+    return DAMAGED(r, "has exponents of base %u, blocks of %u keys and flags %u, expected 2, %d and at most 7",
+                   get_u32(h + AT_BASE),
+                   get_u32(h + AT_BLOCK), flags, SGA_BLOCK);
+  if ((status = same_shape(s, h, r->error)))
+    return status;
+  if (get_u32(h + AT_NUMBER) != s->plan->kernel->size)
+    return DAMAGED(r, "has numbers of %u bytes, expected %zu", get_u32(h + AT_NUMBER), s->plan->kernel->size);
+  const segattn_problem got = {
+    .q_heads = get_u64(h + AT_Q_HEADS), .kv_heads = get_u64(h + AT_KV_HEADS), .dim_k = get_u64(h + AT_DIM_K),
+    .dim_v = get_u64(h + AT_DIM_V), .scale = get_f64(h + AT_SCALE), .softcap = get_f64(h + AT_SOFTCAP),
+    .causal = flags & SAVED_CAUSAL, .window = get_u64(h + AT_WINDOW), .slopes = there(flags & SAVED_SLOPES, p->slopes),
+    .sinks = there(flags & SAVED_SINKS, p->sinks)
+  };
+  if ((status = sga_problem_same(&got, "saved", p, "the plan", r->error)))
+    return status;
+  const unsigned char *slopes = p->slopes ? take(r, p->q_heads * sizeof(double), "the slopes") : NULL;
+  const unsigned char *sinks = p->sinks ? take(r, p->q_heads * sizeof(double), "the sinks") : NULL;
+  if ((p->slopes && !slopes) || (p->sinks && !sinks))
+    return SEGATTN_EDAMAGED;
+  if ((status = same_numbers(r, slopes, p->slopes, p->q_heads, "slope")) ||
+      (status = same_numbers(r, sinks, p->sinks, p->q_heads, "sink")))
+    return status;
+  if (tag && memcmp(h + AT_TAG, tag, SEGATTN_TAG))
+    return sga_fail(r->error, SEGATTN_EINVAL, "tag", "is not the one that the state was saved with");
+  return SEGATTN_OK;
+}
+
+/* ---- the tree ---- */
+
+#define BLOCKS ((uint64_t)1 << 57)      /* positions within 2^62 of 0 */
+enum { LEVELS = 57 };
+
+static segattn_status range_check(const reader *r, size_t batch, const sga_tree *t, uint32_t flags) {
+  bool empty = !t->first && !t->next && !t->block && t->end == INT64_MIN && !t->inexact && !t->open && !t->n;
+  if (flags > (SAVED_BEGUN | SAVED_OPEN) || (!t->begun && !empty))
+    return DAMAGED(r, "holds keys at batch %zu, which has none", batch);
+  if (t->first >= BLOCKS || t->next >= BLOCKS || t->block >= BLOCKS || t->n + 2 > SGA_NODES)
+    return DAMAGED(r, "holds %d nodes and block %llu at batch %zu, expected at most %d and below 2^57", t->n,
+                   (unsigned long long)t->next, batch, SGA_NODES - 2);
+  if (t->begun && (t->end <= -((int64_t)1 << 61) || t->end > (int64_t)1 << 62 ||
+                   (t->open && t->end <= sga_block_start(t->block))))
+    return DAMAGED(r, "ends at position %lld of batch %zu, before keys that it holds", (long long)t->end, batch);
+  return SEGATTN_OK;
+}
+
+/* Nodes in order of position, none within another.  */
+static segattn_status node_check(const reader *r, size_t batch, const sga_tree *t, int i) {
+  sga_node a = t->node[i];
+  if (a.level < 0 || a.level >= LEVELS || a.index >= BLOCKS >> a.level || t->end <= sga_block_start(a.index << a.level))
+    return DAMAGED(r, "holds node %llu of level %d at batch %zu, which there is not", (unsigned long long)a.index, a.level,
+                   batch);
+  if (i && a.index << a.level < (t->node[i - 1].index + 1) << t->node[i - 1].level)
+    return DAMAGED(r, "holds node %llu of level %d at batch %zu where the node before it lies", (unsigned long long)a.index,
+                   a.level, batch);
+  return SEGATTN_OK;
+}
+
+/* ---- accumulators ---- */
+
+/* What of (e, l, o) beside the row's m keys cannot give; NULL: nothing.  */
+static const char *row_fault(double m, double e, double l, double largest) {
+  const double inf = (double)INFINITY;
+  bool empty = e == -largest;
+  if (m != m)
+    return "M NaN";
+  if (l < 0)
+    return "S below 0";
+  if (l > 0 && m == -inf)
+    return "S above 0 with M = -inf";
+  if (e > largest ? l == l : !(e >= -largest && rint(e) == e))
+    return "an exponent that is no integer";
+  if (!empty && e > rint(m))
+    return "an exponent above M";
+  if (!empty && l == 0)
+    return "S = 0 with an exponent";
+  return NULL;
+}
+
+static segattn_status sums_check(const reader *r, const segattn_state *s, size_t batch, const unsigned char *m,
+                                 const unsigned char *sums) {
+  size_t rows = saved_rows(s), size = s->plan->kernel->size, dim = s->plan->problem.dim_v;
+  for (size_t i = 0; i < rows; i++) {
+    double l = get_number(sums + (rows + i) * size, size);
+    const char *fault = row_fault(get_number(m + i * size, size), get_number(sums + i * size, size), l,
+                                  sga_number_max(s->plan));
+    for (size_t d = 0; l == 0 && !fault && d < dim; d++) {
+      double o = get_number(sums + (2 * rows + i * dim + d) * size, size);
+      fault = o < 0 || o > 0 ? "O without S" : NULL;
+    }
+    if (fault)
+      return DAMAGED(r, "has %s at batch %zu, head %zu, query %zu, which no keys give", fault, batch, i / s->queries,
+                     i % s->queries);
+  }
+  return SEGATTN_OK;
+}
+
+static segattn_status m_check(const reader *r, const segattn_state *s, size_t batch, const unsigned char *m) {
+  for (size_t i = 0; i < saved_rows(s); i++) {
+    double x = get_number(m + i * s->plan->kernel->size, s->plan->kernel->size);
+    if (x != x)
+      return DAMAGED(r, "has M NaN at batch %zu, head %zu, query %zu, which no keys give", batch, i / s->queries,
+                     i % s->queries);
+  }
+  return SEGATTN_OK;
+}
+
+/* ---- a batch element ---- */
+
+typedef struct sequence {
+  sga_tree tree;                /* nodes in slabs 0, 1, ..., the open block in the next */
+  const unsigned char *m, *sums[SGA_SLABS];
+} sequence;
+
+static segattn_status sums_read(reader *r, const segattn_state *s, size_t batch, sequence *x) {
+  sga_tree *t = &x->tree;
+  const unsigned char *sums = take(r, saved_sum_bytes(s), "an accumulator");
+  if (!sums)
+    return SEGATTN_EDAMAGED;
+  x->sums[t->slabs] = sums;
+  t->used[t->slabs++] = true;
+  return sums_check(r, s, batch, x->m, sums);
+}
+
+static segattn_status node_read(reader *r, const segattn_state *s, size_t batch, sequence *x, int i) {
+  const unsigned char *h = take(r, SAVED_NODE, "a node");
+  if (!h)
+    return SEGATTN_EDAMAGED;
+  uint32_t level = get_u32(h + AT_LEVEL);
+  x->tree.node[i] = (sga_node){ get_u64(h + AT_INDEX), level > LEVELS || get_u32(h + AT_NODE_ZERO) ? -1 : (int)level,
+                                x->tree.slabs };
+  segattn_status status = node_check(r, batch, &x->tree, i);
+  return status ? status : sums_read(r, s, batch, x);
+}
+
+static segattn_status sequence_read(reader *r, const segattn_state *s, size_t batch, sequence *x) {
+  const unsigned char *h = take(r, SAVED_SEQUENCE, "a batch element");
+  sga_tree *t = &x->tree;
+  segattn_status status;
+  if (!h)
+    return SEGATTN_EDAMAGED;
+  uint32_t flags = get_u32(h + AT_SEQUENCE_FLAGS), nodes = get_u32(h + AT_NODES);
+  sga_tree_reset(t);
+  t->end = (int64_t)get_u64(h + AT_END);
+  t->first = get_u64(h + AT_FIRST);
+  t->next = get_u64(h + AT_NEXT);
+  t->block = get_u64(h + AT_OPEN_BLOCK);
+  t->inexact = get_u64(h + AT_INEXACT);
+  t->begun = flags & SAVED_BEGUN;
+  t->open = flags & SAVED_OPEN;
+  t->n = nodes < SGA_NODES ? (int)nodes : SGA_NODES;
+  if ((status = range_check(r, batch, t, flags)))
+    return status;
+  if (!(x->m = take(r, saved_m_bytes(s), "the maxima")))
+    return SEGATTN_EDAMAGED;
+  status = m_check(r, s, batch, x->m);
+  for (int i = 0; i < t->n && !status; i++)
+    status = node_read(r, s, batch, x, i);
+  t->slab = t->slabs;
+  return !status && t->open ? sums_read(r, s, batch, x) : status;
+}
+
+/* ---- into the state ---- */
+
+static void row_store(const segattn_state *s, sga_sequence *q, size_t tile, size_t i, int slab, size_t row,
+                      const unsigned char *sums) {
+  const segattn_plan *plan = s->plan;
+  size_t size = plan->kernel->size, rows = saved_rows(s), dim = plan->problem.dim_v;
+  double room[2 + SEGATTN_MAX_DIM];
+  const sga_rows x = { room, room + 1, room + 2 };
+  sga_number_set(plan, x.e, 0, get_number(sums + row * size, size));
+  sga_number_set(plan, x.l, 0, get_number(sums + (rows + row) * size, size));
+  for (size_t d = 0; d < dim; d++)
+    sga_number_set(plan, x.o, d, get_number(sums + (2 * rows + row * dim + d) * size, size));
+  sga_slab_row_set(plan, &q->slabs, sga_slab_tile(plan, &q->slabs, slab, tile), i, x);
+}
+
+static void sequence_store(const segattn_state *s, size_t batch, const sequence *x) {
+  sga_sequence *q = &s->sequences[batch];
+  const segattn_queries queries = sga_state_shape(s);
+  size_t size = s->plan->kernel->size;
+  sga_tree_copy(&q->tree, &x->tree);
+  sga_numbers_fill(s->plan, q->m, q->slabs.tiles * SGA_TILE);
+  for (size_t tile = 0; tile < q->slabs.tiles; tile++) {
+    sga_tile t;
+    sga_tile_number(&t, s->plan, &queries, SGA_TILE, batch * q->slabs.tiles + tile);
+    for (int slab = 0; slab < x->tree.slabs; slab++)
+      sga_slab_clear(s->plan, &q->slabs, slab, tile);
+    for (size_t i = 0; i < t.n; i++) {
+      size_t row = saved_row(s, &t, i);
+      sga_number_set(s->plan, q->m, tile * SGA_TILE + i, get_number(x->m + row * size, size));
+      for (int slab = 0; slab < x->tree.slabs; slab++)
+        row_store(s, q, tile, i, slab, row, x->sums[slab]);
+    }
+  }
+}
+
+/* All batch elements: checked, with memory for them; or stored.  */
+static segattn_status sequences(segattn_state *s, reader r, bool store) {
+  sequence x;
+  segattn_status status;
+  for (size_t b = 0; b < s->batch; b++) {
+    if ((status = sequence_read(&r, s, b, &x)))
+      return status;
+    if (store)
+      sequence_store(s, b, &x);
+    else if (!sga_state_reserve(s, &s->sequences[b], x.tree.slabs))
+      return sga_fail(r.error, SEGATTN_ENOMEM, "state", "cannot grow");
+  }
+  return r.left ? DAMAGED(&r, "has %zu bytes after the last batch element", r.left) : SEGATTN_OK;
+}
+
+static segattn_status load(segattn_state *s, const void *tag, const unsigned char *saved, size_t size, segattn_error *error) {
+  segattn_status status = whole(saved, size, error);
+  if (status)
+    return status;
+  reader r = { saved + SAVED_HEADER, size - SAVED_HEADER - SAVED_CHECKSUM, error };
+  if ((status = header_check(s, saved, tag, &r)) || (status = sequences(s, r, false)))
+    return status;
+  s->events = (segattn_events){ .rescales = get_u64(saved + AT_EVENTS), .underflow = get_u64(saved + AT_EVENTS + 8),
+                                .nan = get_u64(saved + AT_EVENTS + 16), .inf = get_u64(saved + AT_EVENTS + 24) };
+  return sequences(s, r, true);
+}
+
+segattn_status segattn_state_load(segattn_state *s, const void *tag, const void *saved, size_t size, segattn_error *error) {
+  if (!s || !saved)
+    return sga_fail(error, SEGATTN_EINVAL, s ? "saved" : "state", "is NULL");
+  sga_environment environment;
+  sga_environment_set(&environment);
+  segattn_status status = load(s, tag, saved, size, error);
+  sga_environment_restore(&environment);
+  return status;
+}
