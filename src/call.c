@@ -39,7 +39,8 @@ static const struct argp_option options[] = {
   { "segments", OPT_SEGMENTS, "LIST", 0, "lengths (256,256; 256:q4_0,256:k=f16/v=bf16), each:N, or whole", 3 },
   { "store", OPT_STORE, "LIST", 0, "storage: k=q8_0,v=q4_0 or one format for q, k and v (f64 f32 f16 bf16 f8e4m3 f8e5m2 q8_0 "
     "q4_0 q4_1 q5_0 q5_1 iq4_nl); what raw 8- and 16-bit types are", 3 },
-  { "saturate", OPT_SATURATE, NULL, 0, "numbers beyond a float format's largest are stored as that, not as inf (f8e4m3: NaN)", 3 },
+  { "saturate", OPT_SATURATE, NULL, 0,
+    "numbers beyond a float format's largest are stored as that, not as inf (f8e4m3: NaN)", 3 },
   { "arithmetic", OPT_ARITHMETIC, "NAME", 0, "f32 (default) or f64", 3 },
   { "threads", OPT_THREADS, "N", 0, "default: OMP_NUM_THREADS or the machine's", 3 },
   { "isa", OPT_ISA, "NAME", 0, "portable, avx2, avx512, neon (default: SEGATTN_ISA or the best)", 3 },

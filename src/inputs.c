@@ -150,8 +150,8 @@ static int store_segment(array *to, segattn_format format, double *x, const case
   array all = {x, SEGATTN_F64, {c->batch, c->kv_heads, c->keys, dim}};
   int status = array_store(to, format, c->saturate, &all, from, keys, what);
   for (size_t head = 0; status == DONE && head < c->batch * c->kv_heads; head++)
-    segattn_decode(format, (char *)to->data + segattn_format_bytes(format, head * keys * dim), x + (head * c->keys + from) * dim,
-                   keys * dim);
+    segattn_decode(format, (char *)to->data + segattn_format_bytes(format, head * keys * dim),
+                   x + (head * c->keys + from) * dim, keys * dim);
   return status;
 }
 
@@ -174,8 +174,8 @@ static int store_segments(inputs *in, segattn_format *k, segattn_format *v, cons
   return status;
 }
 
-static int store_values(array *a, segattn_format format, size_t heads, size_t positions, size_t dim, const case_spec *c, double *x,
-                        const char *what) {
+static int store_values(array *a, segattn_format format, size_t heads, size_t positions, size_t dim, const case_spec *c,
+                        double *x, const char *what) {
   array all = {x, SEGATTN_F64, {c->batch, heads, positions, dim}};
   return array_store(a, format, c->saturate, &all, 0, positions, what);
 }

@@ -61,9 +61,9 @@ int storage_finite(segattn_format format, const char *what, const double *x, con
       first = i;
   if (count == 0)
     return DONE;
-  return fail(USAGE, "%s: %zu of %zu elements are not finite in f32, the first at batch %zu, head %zu, position %zu, dim %zu (%g): %s "
-              "cannot store them", what, count, n, first / row / heads, first / row % heads, from + first % row / dim, first % dim,
-              x[first], segattn_format_name(format));
+  return fail(USAGE, "%s: %zu of %zu elements are not finite in f32, the first at batch %zu, head %zu, position %zu, dim %zu "
+              "(%g): %s cannot store them", what, count, n, first / row / heads, first / row % heads, from + first % row / dim,
+              first % dim, x[first], segattn_format_name(format));
 }
 
 void storage_encode(segattn_format format, bool saturate, const double *x, void *to, size_t n) {

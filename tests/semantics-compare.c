@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Edges, rows 34 and 35 (tests/SEMANTICS): what a comparison says of NaN, infinities, and a side that is all zero or constant.  */
+/* Edges, rows 34 and 35 (tests/SEMANTICS): what a comparison says of NaN, infinities, and a side that is all zero or
+   constant.  */
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,7 +11,8 @@
 
 enum { N = 6 };
 static const size_t shape[4] = { 1, 1, 1, N };
-static const double none = (double)NAN, inf = (double)INFINITY, wide[N] = { INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY };
+static const double none = (double)NAN, inf = (double)INFINITY;
+static const double wide[N] = { INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY };
 
 static errors measured(const double *a, const double *b, const double *bound) {
   errors e;
@@ -22,8 +24,8 @@ static errors measured(const double *a, const double *b, const double *bound) {
 /* Whatever the bound: NaN must not be lost in a maximum.  */
 static bool fails_infinitely(const double *a, const double *b) {
   errors e = measured(a, b, wide);
-  bool fails = verdict_bound(&e) == FAIL && e.total[STAT_MAX] == inf && e.total[STAT_RMS] == inf && e.total[STAT_RATIO] == inf &&
-               e.total[STAT_ULP] == inf && e.relative_rms == inf;
+  bool fails = verdict_bound(&e) == FAIL && e.total[STAT_MAX] == inf && e.total[STAT_RMS] == inf &&
+               e.total[STAT_RATIO] == inf && e.total[STAT_ULP] == inf && e.relative_rms == inf;
   errors_free(&e);
   return fails;
 }
@@ -59,7 +61,8 @@ static void row_34(void) {
 static void row_35(void) {
   const double zero[N] = { 0, -0.0, 0, 0, 0, 0 }, constant[N] = { 3, 3, 3, 3, 3, 3 }, a[N] = { 3, 3, 3, 3, 3, 3.5 };
   errors e = measured(zero, zero, wide);
-  ok(e.vacuous && verdict_bound(&e) == UNDEFINED && isnan(e.relative_rms), "row 35: all zero on both sides is undefined, not a pass");
+  ok(e.vacuous && verdict_bound(&e) == UNDEFINED && isnan(e.relative_rms),
+     "row 35: all zero on both sides is undefined, not a pass");
   errors_free(&e);
   e = measured(constant, constant, wide);
   ok(e.vacuous && verdict_bound(&e) == UNDEFINED, "row 35: so is a constant reference");

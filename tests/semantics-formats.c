@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Edges, rows 30 to 32 (tests/SEMANTICS): what codes and blocks mean, as the kernels read them.  Encoders and decoders alone are the
-   matter of right-formats.c and right-blocks.c.  */
+/* Edges, rows 30 to 32 (tests/SEMANTICS): what codes and blocks mean, as the kernels read them.  Encoders and decoders alone
+   are the matter of right-formats.c and right-blocks.c.  */
 
 #include <stdint.h>
 #include "edge.h"
@@ -94,8 +94,8 @@ static segattn_status attend_plain(const edge *e, segattn_problem *p, const sega
   return status;
 }
 
-/* Each code as an element of the only value of its row: out is the number that the code means, whatever lays the rows out (few, or
-   across lanes).  Codes as machines have them: little-endian.  */
+/* Each code as an element of the only value of its row: out is the number that the code means, whatever lays the rows out (few,
+   or across lanes).  Codes as machines have them: little-endian.  */
 static bool values_right(const edge *e, segattn_format format, size_t queries) {
   static unsigned char v[2 * CODES];
   static double out[CODES * 12], expected[CODES];
@@ -120,7 +120,8 @@ static bool values_right(const edge *e, segattn_format format, size_t queries) {
   return fine;
 }
 
-/* Each code as the first element of the only key of its row, the query 1 there: M is the number; NaN and +inf make the row NaN, -inf empty.  */
+/* Each code as the first element of the only key of its row, the query 1 there: lse is the number; NaN and +inf make the row
+   NaN, -inf makes it empty.  */
 static bool keys_right(const edge *e, segattn_format format, size_t queries) {
   enum { DIM = 16 };            /* read where it lies */
   static unsigned char k[2 * CODES * DIM];
@@ -141,9 +142,11 @@ static bool keys_right(const edge *e, segattn_format format, size_t queries) {
   for (size_t i = 0; i < n * queries; i++)
     q[i * DIM] = 1;
   segattn_queries x = { .q = segattn_tensor_of(q, SEGATTN_F32, n, 1, queries, DIM) };
-  segattn_segment s = { .k = segattn_tensor_of(k, format, n, 1, 1, DIM), .v = segattn_tensor_of((void *)(uintptr_t)&one, SEGATTN_F32, n, 1, 1, 1) };
+  segattn_segment s = { .k = segattn_tensor_of(k, format, n, 1, 1, DIM),
+                        .v = segattn_tensor_of((void *)(uintptr_t)&one, SEGATTN_F32, n, 1, 1, 1) };
   s.v.stride[SEGATTN_BATCH] = 0;
-  segattn_tensor o = segattn_tensor_of(out, SEGATTN_F64, n, 1, queries, 1), l = segattn_tensor_of(lse, SEGATTN_F64, n, 1, queries, 1);
+  segattn_tensor o = segattn_tensor_of(out, SEGATTN_F64, n, 1, queries, 1);
+  segattn_tensor l = segattn_tensor_of(lse, SEGATTN_F64, n, 1, queries, 1);
   bool fine = attend_plain(e, &p, &x, &s, &o, &l) == SEGATTN_OK;
   for (size_t i = 0; i < n * queries; i++) {
     double score = expected[i / queries];
@@ -211,7 +214,7 @@ static void row_32_output(edge *e, answer *other) {
       e->v[c] = 1 + ldexp(1, -of[i].fraction - 1) + 0x1p-40;
     prepare(e);
     uint16_t out[EDGE_DIM];
-    double back[EDGE_DIM], expected = edge_round(e, e->v[0]) > 1 + ldexp(1, -of[i].fraction - 1) ? 1 + ldexp(1, -of[i].fraction) : 1;
+    double back[EDGE_DIM], above = ldexp(1, -of[i].fraction), expected = edge_round(e, e->v[0]) > 1 + above / 2 ? 1 + above : 1;
     segattn_tensor o = segattn_tensor_of(out, of[i].format, 1, 1, 1, EDGE_DIM);
     bool fine = attend_plain(e, &e->problem, &e->as_queries, &e->as_segment, &o, NULL) == SEGATTN_OK;
     segattn_decode(of[i].format, out, back, EDGE_DIM);

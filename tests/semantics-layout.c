@@ -169,7 +169,8 @@ static void row_29_strides(edge *e, answer *other) {
   }
 }
 
-static test_row *const rows[] = { row_27_permuted, row_27_output, row_27_zero, row_27_extent, row_29_positions, row_29_strides };
+static test_row *const rows[] = { row_27_permuted, row_27_output, row_27_zero, row_27_extent, row_29_positions,
+  row_29_strides };
 
 int main(void) {
   rows_run(rows, sizeof rows / sizeof *rows);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Edges, rows 29 and 33 (tests/SEMANTICS): 2^25 equal keys, and a segment of more than 2^32 keys; one key in memory, by a stride of 0.  */
+/* Edges, rows 29 and 33 (tests/SEMANTICS): 2^25 equal keys, and a segment of more than 2^32 keys; one key in memory, by a
+   stride of 0.  */
 
 #include "edge.h"
 
@@ -57,7 +58,8 @@ static void row_33_bound(edge *e, answer *other) {
     return;
   one_for_all(e, (size_t)1 << 25);
   double score = edge_score(e, 0, 0);
-  bool fine = score != 0 && attend(e) && fabs(e->got.lse[0] - (score + log_keys)) <= (edge_gamma(e, 128 + 18) + 4 * edge_unit(e)) * 20;
+  double error = edge_gamma(e, 128 + 18) + 4 * edge_unit(e);
+  bool fine = score != 0 && attend(e) && fabs(e->got.lse[0] - (score + log_keys)) <= error * 20;
   for (size_t c = 0; c < 3; c++)          /* 2^18 blocks of 128 keys: lemma 4 */
     fine = fine && fabs(e->got.out[c] - e->stored_v[c]) <= (2 * edge_gamma(e, 128 + 18) + edge_unit(e)) * fabs(e->stored_v[c]);
   claim(e, fine, "row 33: 2^25 keys of another score are within the bound");
@@ -75,7 +77,8 @@ static void row_29_keys(edge *e, answer *other) {
   e->problem.window = 3;
   e->as_segment.start = -2;
   e->as_queries.start = (int64_t)1 << 32;
-  claim(e, fine && attend(e) && same_answer(e, other), "row 29: a segment of more than 2^32 keys, of which a window attends three");
+  claim(e, fine && attend(e) && same_answer(e, other),
+        "row 29: a segment of more than 2^32 keys, of which a window attends three");
 }
 
 static test_row *const rows[] = { row_33_exact, row_33_bound, row_29_keys };

@@ -97,7 +97,8 @@ static void row_4(edge *e, answer *other) {
     fresh(e, 1, 5);
     *(v ? &e->problem.dim_v : &e->problem.dim_k) = 0;
     segattn_status status = segattn_plan_alloc(&plan, &e->problem, NULL, &error);
-    claim(e, status == SEGATTN_EINVAL && !plan && strstr(error.text, v ? "dim_v" : "dim_k"), "row 4: head dimension 0 is an error");
+    claim(e, status == SEGATTN_EINVAL && !plan && strstr(error.text, v ? "dim_v" : "dim_k"),
+          "row 4: head dimension 0 is an error");
     segattn_plan_free(plan);
   }
 }
@@ -145,7 +146,8 @@ static void on_pages(edge *e, answer *other, const bool hidden[6], const char *t
   size_t page = (size_t)sysconf(_SC_PAGESIZE);
   bool fine = run(e);
   keep(other, e);
-  guarded k = guard_spread(&e->as_segment.k, SEGATTN_POS, page, hidden), v = guard_spread(&e->as_segment.v, SEGATTN_POS, page, hidden);
+  guarded k = guard_spread(&e->as_segment.k, SEGATTN_POS, page, hidden);
+  guarded v = guard_spread(&e->as_segment.v, SEGATTN_POS, page, hidden);
   claim(e, fine && k.region && v.region && guard_run(e, &e->as_segment) && same_answer(e, other), text);
   guard_free(k);
   guard_free(v);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Edges, rows 7 to 9 and 11 (tests/SEMANTICS): NaN, infinities, and what f16 would overflow to.
 
-   A slope near the largest number of the arithmetic makes a score of any stored numbers -inf two positions before the query, and
-   +inf two positions after it: slope * distance overflows.  */
+   A slope near the largest number of the arithmetic makes a score of any stored numbers -inf two positions before the query,
+   and +inf two positions after it: slope * distance overflows.  */
 
 #include "edge.h"
 
@@ -218,8 +218,8 @@ static void row_11(edge *e, answer *other) {
   claim(e, fine, "row 11: scores and O beyond what f16 holds are finite, and right");
 }
 
-static test_row *const rows[] = { row_7_weight, row_7_alone, row_7_stored, row_8, row_8_stored, row_9_query, row_9_key, row_9_heads,
-  row_9_value, row_9_mask, row_9_blocks, row_11 };
+static test_row *const rows[] = { row_7_weight, row_7_alone, row_7_stored, row_8, row_8_stored, row_9_query, row_9_key,
+  row_9_heads, row_9_value, row_9_mask, row_9_blocks, row_11 };
 
 int main(void) {
   rows_run(rows, sizeof rows / sizeof *rows);

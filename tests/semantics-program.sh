@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Edges as the program shows them (tests/SEMANTICS): rows 1, 8 and 9 counted, 19 bases, 24 and 26 shapes, 30 and 31 storage, 34 and 35
-# verdicts.
+# Edges as the program shows them (tests/SEMANTICS): rows 1, 8 and 9 counted, 19 bases, 24 and 26 shapes, 30 and 31 storage,
+# 34 and 35 verdicts.
 
 . "${srcdir:-.}/tests/tap.sh"
 unset SEGATTN_ISA
@@ -100,8 +100,8 @@ attend --lse lse.h5:/lse
 if command -v h5dump >/dev/null; then
   h5dump -A base.h5 >dump.txt
   h5dump -A lse.h5 >>dump.txt
-  ok 'row 19: lse and M in a file say their base' \
-    awk '/DATASET "/ { name = $2 } /ATTRIBUTE "base"/ { n[name]++ } END { exit !(n["\"lse\""] == 4 && n["\"M\""] == 2) }' dump.txt
+  ok 'row 19: lse and M in a file say their base' awk '
+    /DATASET "/ { name = $2 } /ATTRIBUTE "base"/ { n[name]++ } END { exit !(n["\"lse\""] == 4 && n["\"M\""] == 2) }' dump.txt
 else
   skip 'row 19: no h5dump'
 fi
@@ -120,8 +120,8 @@ says 'row 26: a dimension that is no whole blocks is an error that names the mul
 for format in q8_0 q4_0 q4_1 q5_0 q5_1 iq4_nl; do
   rm -f out.npy
   attend --k k-nan.npy --store "k=$format"
-  says "row 30: $format: what is not finite is an error with their number and the first" k-nan.npy '2 of 96' 'head 0, position 1, dim 7' \
-    nan "$format"
+  says "row 30: $format: what is not finite is an error with their number and the first" k-nan.npy '2 of 96' \
+    'head 0, position 1, dim 7' nan "$format"
 done
 attend --k k-nan.npy --segments 2:f16,1:k=q4_0/v=f16
 says 'row 30: in a segment too, at its position' k-nan.npy '1 of 32' 'head 0, position 2, dim 6' inf q4_0
@@ -132,14 +132,15 @@ run_capture "$SEGATTN" judge --q q.npy --k k-nan.npy --v v.npy --store k=q4_0 --
 says 'row 30: judge refuses it too' k-nan.npy '2 of 96' q4_0
 attend --k k-nan.npy --store k=f16
 is_status 0 'row 30: a float format takes it'
+head='experiment: large
+problem: {q_heads: 1, dim: 32, queries: 1, keys: 3}
+inputs: [{family: uniform, low: 1e39, high: 2e39}]'
 for storage in '{v: q4_0}' '{k: q8_0, v: f16}'; do
-  printf '%s\n' 'experiment: large' 'problem: {q_heads: 1, dim: 32, queries: 1, keys: 3}' 'inputs: [{family: uniform, low: 1e39, high: 2e39}]' \
-    "storage: [$storage]" >large.yaml
+  printf '%s\n' "$head" "storage: [$storage]" >large.yaml
   run_capture "$SEGATTN" run --no-references large.yaml
   says "row 30: in an experiment, $storage" '96 of 96' 'position 0, dim 0' 'f32'
 done
-printf '%s\n' 'experiment: large' 'problem: {q_heads: 1, dim: 32, queries: 1, keys: 3}' 'inputs: [{family: uniform, low: 1e39, high: 2e39}]' \
-  'segments: [[{len: 1, k: f64, v: f64}, {len: 2, k: q4_0, v: f64}]]' 'storage: [f64]' >large.yaml
+printf '%s\n' "$head" 'segments: [[{len: 1, k: f64, v: f64}, {len: 2, k: q4_0, v: f64}]]' 'storage: [f64]' >large.yaml
 run_capture "$SEGATTN" run --no-references large.yaml
 says 'row 30: in a segment of one' '64 of 64' 'position 1, dim 0' q4_0
 

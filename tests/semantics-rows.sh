@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Every row of tests/SEMANTICS has a test that passed, in each program that the table names for it, and no row is missing.  The programs
-# have run before (tests/local.mk): their logs are read.  One that is not part of this build is looked up in its source.
+# Every row of tests/SEMANTICS has a test that passed, in each program that the table names for it, and no row is missing.  The
+# programs have run before (tests/local.mk): their logs are read.  One that is not part of this build is looked up in
+# its source.
 
 . "${srcdir:-.}/tests/tap.sh"
 table=${srcdir:-.}/tests/SEMANTICS logs=${builddir:-.}/tests

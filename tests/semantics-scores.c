@@ -6,8 +6,8 @@
 static segattn_status plan_status(const edge *e, const char *names) {
   segattn_plan *plan = NULL;
   segattn_error error = { 0 };
-  segattn_status status = segattn_plan_alloc(&plan, &e->problem, &(segattn_options){ .arithmetic = e->arithmetic, .isa = e->isa },
-                                             &error);
+  segattn_options options = { .arithmetic = e->arithmetic, .isa = e->isa };
+  segattn_status status = segattn_plan_alloc(&plan, &e->problem, &options, &error);
   segattn_plan_free(plan);
   return status == SEGATTN_EINVAL && strcmp(error.argument, names) ? SEGATTN_OK : status;
 }
@@ -165,8 +165,8 @@ static void row_15(edge *e, answer *other) {
   }
 }
 
-/* 32 constants c from 1 to 2, one a column; a row's errors have that of its l in common, so a row is one sample.  The mean of n samples
-   that have no bias lies within 4 of its standard errors.  */
+/* 32 constants c from 1 to 2, one a column; a row's errors have that of its l in common, so a row is one sample.  The mean of n
+   samples that have no bias lies within 4 of its standard errors.  */
 static void row_15_bias(edge *e, answer *other) {
   enum { DRAWS = 16 };
   (void)other;
@@ -194,7 +194,8 @@ static void row_15_bias(edge *e, answer *other) {
   diag("row 15: %s, %s: mean error %.2g ulp, standard deviation %.2g of %g rows", e->arithmetic, e->isa, mean, deviation, n);
 }
 
-/* Keys 2^-6, 2^-5 ... 2^5 times 1, queries of 1: each score is 50 and more above the one before it.  Across a line between blocks.  */
+/* Keys 2^-6, 2^-5 ... 2^5 times 1, queries of 1: each score is 50 and more above the one before it.  Across a line between
+   blocks.  */
 static void in_order(edge *e, bool falling) {
   fresh(e, 1, 12);
   e->k_start = 122;
@@ -214,8 +215,10 @@ static void row_16(edge *e, answer *other) {
   in_order(e, false);
   bool fine = run_bounded(e) && e->got.events.rescales == e->queries * (6 - 1 + 6 - 1);
   keep(other, e);
-  for (size_t i = 0; i < all_outputs(e); i++)           /* exp(-60) of the key before it, and less of the others */
-    fine = fine && fabs(e->got.out[i] - e->stored_v[11 * e->problem.dim_v + i % e->problem.dim_v]) <= e->got.bound[i] + 2 * exp(-60.);
+  for (size_t i = 0; i < all_outputs(e); i++) {
+    double last = e->stored_v[11 * e->problem.dim_v + i % e->problem.dim_v];    /* and exp(-60) of the key before it, less of others */
+    fine = fine && fabs(e->got.out[i] - last) <= e->got.bound[i] + 2 * exp(-60.);
+  }
   claim(e, fine, "row 16: rising scores, a rescale a key: within the bound");
   in_order(e, true);
   claim(e, run_bounded(e) && agree(e, other) && e->got.events.rescales == 0, "row 16: falling scores: within the bound");
@@ -261,7 +264,8 @@ static void row_17_merge(edge *e, answer *other) {
     for (int i = 0; i < 2; i++)
       fine = fine && !segattn_state_alloc(&state[i], plan, &e->as_queries, NULL) &&
              !segattn_state_absorb(state[i], &e->as_queries, &part[i], NULL);
-    fine = fine && !segattn_state_merge(state[late], state[!late], NULL) && !segattn_state_finalise(state[late], &out, &lse, NULL);
+    fine = fine && !segattn_state_merge(state[late], state[!late], NULL) &&
+           !segattn_state_finalise(state[late], &out, &lse, NULL);
     claim(e, fine && same_answer(e, other), "row 17: so does a state far below another in a merge");
     segattn_state_free(state[0]);
     segattn_state_free(state[1]);

@@ -111,7 +111,8 @@ static void row_25_view(edge *e, answer *other) {
 /* ---- blocks ---- */
 
 /* The three functions that take segments.  */
-static bool all_refuse(const edge *e, segattn_status expected, const segattn_tensor *out, const char *argument, const char *says) {
+static bool all_refuse(const edge *e, segattn_status expected, const segattn_tensor *out, const char *argument,
+                       const char *says) {
   segattn_error error[3] = { { .text = "" } };
   segattn_plan *plan = edge_plan(e);
   segattn_state *state = NULL;
@@ -197,7 +198,8 @@ static void row_28_merge(edge *e, answer *other) {
     for (int i = 0; i < 2; i++)
       fine = fine && !segattn_state_alloc(&state[i], plan, &e->as_queries, NULL) &&
              !segattn_state_absorb(state[i], &e->as_queries, &part[i], NULL);
-    fine = fine && !segattn_state_merge(state[into], state[!into], NULL) && !segattn_state_finalise(state[into], &out, &lse, NULL);
+    fine = fine && !segattn_state_merge(state[into], state[!into], NULL) &&
+           !segattn_state_finalise(state[into], &out, &lse, NULL);
     claim(e, fine && same_answer(e, other), "row 28: a state may be merged in place");
     segattn_state_free(state[0]);
     segattn_state_free(state[1]);

@@ -170,7 +170,8 @@ static void row_21(edge *e, answer *other) {
   fine = fine && run(e);
   for (size_t i = 0; i < all_rows(e); i++)
     fine = fine && same_state(e, other, i) &&
-           (i / e->queries == 3 ? same_row(e, other, i) : e->got.lse[i] > other->lse[i] && e->got.lse[i] > sinks[i / e->queries]);
+           (i / e->queries == 3 ? same_row(e, other, i)
+                                : e->got.lse[i] > other->lse[i] && e->got.lse[i] > sinks[i / e->queries]);
   claim(e, fine, "row 21: sinks enter at finalise only, and one of -inf not at all");
   keep(other, e);
   fine = run_segments(e, (segattn_segment[]){ cut(e, 0, 2), cut(e, 2, 6) }, 2);
