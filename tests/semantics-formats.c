@@ -94,6 +94,15 @@ static segattn_status attend_plain(const edge *e, segattn_problem *p, const sega
   return status;
 }
 
+/* Infinite at this magnitude, NaN above it; e4m3 has no infinity and one NaN.  */
+static bool kind_right(segattn_format format, uint16_t code, double x) {
+  static const uint16_t infinite[SEGATTN_FORMATS] = {
+    [SEGATTN_F16] = 0x7c00, [SEGATTN_BF16] = 0x7f80, [SEGATTN_F8E5M2] = 0x7c, [SEGATTN_F8E4M3] = 0x7e };
+  uint16_t magnitude = code & (segattn_format_bytes(format, 1) == 1 ? 0x7f : 0x7fff);
+  bool is_inf = magnitude == infinite[format] && format != SEGATTN_F8E4M3;
+  return isnan(x) ? magnitude > infinite[format] : magnitude <= infinite[format] && !isinf(x) == !is_inf;
+}
+
 /* Each code as an element of the only value of its row: out is the number that the code means, whatever lays the rows out (few,
    or across lanes).  Codes as machines have them: little-endian.  */
 static bool values_right(const edge *e, segattn_format format, size_t queries) {
@@ -114,8 +123,9 @@ static bool values_right(const edge *e, segattn_format format, size_t queries) {
   segattn_tensor o = segattn_tensor_of(out, SEGATTN_F64, batch, 1, queries, WIDE);
   bool fine = attend_plain(e, &p, &q, &s, &o, NULL) == SEGATTN_OK;
   for (size_t i = 0; i < CODES * queries; i++) {
-    double x = expected[i / WIDE / queries * WIDE + i % WIDE], y = out[i];
-    fine = fine && (isnan(x) ? isnan(y) : x == y);
+    size_t code = i / WIDE / queries * WIDE + i % WIDE;
+    double x = expected[code], y = out[i];
+    fine = fine && (isnan(x) ? isnan(y) : x == y) && kind_right(format, code_of(format, code), y);
   }
   return fine;
 }

@@ -216,7 +216,8 @@ static void row_16(edge *e, answer *other) {
   bool fine = run_bounded(e) && e->got.events.rescales == e->queries * (6 - 1 + 6 - 1);
   keep(other, e);
   for (size_t i = 0; i < all_outputs(e); i++) {
-    double last = e->stored_v[11 * e->problem.dim_v + i % e->problem.dim_v];    /* and exp(-60) of the key before it, less of others */
+    /* the last key, exp(-60) of the one before it, and less of the others */
+    double last = e->stored_v[11 * e->problem.dim_v + i % e->problem.dim_v];
     fine = fine && fabs(e->got.out[i] - last) <= e->got.bound[i] + 2 * exp(-60.);
   }
   claim(e, fine, "row 16: rising scores, a rescale a key: within the bound");
