@@ -66,25 +66,7 @@ double *array_values(const array *a) {
 }
 
 int array_convert(array *to, segattn_format format, const array *from) {
-  const size_t *s = from->shape;
-  int status = storage_fits(format, s[SEGATTN_DIM], "a tensor");
-  *to = (array){0};
-  if (status == DONE)
-    status = array_alloc(to, format, s[SEGATTN_BATCH], s[SEGATTN_HEAD], s[SEGATTN_POS], s[SEGATTN_DIM]);
-  if (status != DONE)
-    return status;
-  if (format == from->format) {
-    memcpy(to->data, from->data, array_bytes(from));
-    return DONE;
-  }
-  double *values = array_values(from);
-  if (values == NULL) {
-    array_free(to);
-    return FILES;
-  }
-  segattn_encode(format, values, to->data, array_count(from));
-  free(values);
-  return DONE;
+  return array_store(to, format, false, from, 0, from->shape[SEGATTN_POS], "a tensor");
 }
 
 /* The `dim` elements of one position; `bytes` of one, or of a block.  */
@@ -111,4 +93,25 @@ int array_gather(array *to, const segattn_tensor *view) {
         gather_row(row, view, (const char *)view->data + (ptrdiff_t)b * view->stride[SEGATTN_BATCH]
                    + (ptrdiff_t)h * view->stride[SEGATTN_HEAD] + (ptrdiff_t)p * view->stride[SEGATTN_POS], bytes);
   return DONE;
+}
+
+int array_store(array *to, segattn_format format, bool saturate, const array *a, size_t from, size_t n, const char *what) {
+  segattn_tensor view = array_positions(a, from, n);
+  array part = {0};
+  double *values = NULL;
+  *to = (array){0};
+  int status = storage_fits(format, a->shape[SEGATTN_DIM], what);
+  if (status == DONE && format == a->format)
+    return array_gather(to, &view);
+  if (status == DONE)
+    status = array_gather(&part, &view);
+  if (status == DONE)
+    status = (values = array_values(&part)) != NULL ? storage_finite(format, what, values, part.shape, from) : FILES;
+  if (status == DONE)
+    status = array_alloc(to, format, part.shape[0], part.shape[1], part.shape[2], part.shape[3]);
+  if (status == DONE)
+    storage_encode(format, saturate, values, to->data, array_count(to));
+  array_free(&part);
+  free(values);
+  return status;
 }

@@ -22,8 +22,11 @@ segattn_tensor array_view(const array *a);
 segattn_tensor array_positions(const array *a, size_t from, size_t n);
 /* All elements as f64, C order; the caller frees.  NULL, with a message, when out of memory.  */
 double *array_values(const array *a);
-/* A new array of the same values in another format, as segattn_encode rounds them.  USAGE where dim is no whole blocks.  */
+/* A new array of the same values in another format, as segattn_encode rounds them.  USAGE where dim is no whole blocks, or
+   where blocks would have to hold what is not finite.  */
 int array_convert(array *to, segattn_format format, const array *from);
+/* Positions [from, from + n) only, saturating or not; `what` names them in messages.  */
+int array_store(array *to, segattn_format format, bool saturate, const array *a, size_t from, size_t n, const char *what);
 /* Any view to a new contiguous array of the same format.  */
 int array_gather(array *to, const segattn_tensor *view);
 

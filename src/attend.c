@@ -78,8 +78,8 @@ static void summary(const attend *a, const segattn_events *e) {
 
 static int write_outputs(const attend *a, const side *s) {
   const char *axes = *a->c.axes[TENSOR_OUT] ? a->c.axes[TENSOR_OUT] : *a->c.axes[TENSOR_Q] ? a->c.axes[TENSOR_Q] : NULL;
-  int status = a->out ? tensor_write(a->out, &s->out, axes) : DONE;
-  return status || !a->lse ? status : tensor_write(a->lse, &s->lse, NULL);
+  int status = a->out ? tensor_write(a->out, &s->out, axes, NULL) : DONE;
+  return status || !a->lse ? status : tensor_write(a->lse, &s->lse, NULL, "e");
 }
 
 static int arguments_check(const attend *a) {

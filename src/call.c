@@ -17,7 +17,7 @@ static const char *const tensor_name[TENSORS] = { "q", "k", "v", "mask", "sinks"
 /* ---- options ---- */
 
 enum { OPT_SCALE = 256, OPT_CAUSAL, OPT_Q_START, OPT_WINDOW, OPT_SOFTCAP, OPT_ALIBI, OPT_SINKS, OPT_SEGMENTS, OPT_STORE,
-       OPT_ARITHMETIC, OPT_THREADS, OPT_ISA, OPT_AXES, OPT_Q, OPT_K, OPT_V, OPT_MASK };
+       OPT_ARITHMETIC, OPT_THREADS, OPT_ISA, OPT_AXES, OPT_SATURATE, OPT_Q, OPT_K, OPT_V, OPT_MASK };
 
 static const struct argp_option options[] = {
   { NULL, 0, NULL, 0, "Tensors: FILE.npy, FILE.safetensors:NAME or FILE.h5:/path/of/dataset; three axes are head, position, "
@@ -39,6 +39,8 @@ static const struct argp_option options[] = {
   { "segments", OPT_SEGMENTS, "LIST", 0, "lengths (256,256; 256:q4_0,256:k=f16/v=bf16), each:N, or whole", 3 },
   { "store", OPT_STORE, "LIST", 0, "storage: k=q8_0,v=q4_0 or one format for q, k and v (f64 f32 f16 bf16 f8e4m3 f8e5m2 q8_0 "
     "q4_0 q4_1 q5_0 q5_1 iq4_nl); what raw 8- and 16-bit types are", 3 },
+  { "saturate", OPT_SATURATE, NULL, 0,
+    "numbers beyond a float format's largest are stored as that, not as inf (f8e4m3: NaN)", 3 },
   { "arithmetic", OPT_ARITHMETIC, "NAME", 0, "f32 (default) or f64", 3 },
   { "threads", OPT_THREADS, "N", 0, "default: OMP_NUM_THREADS or the machine's", 3 },
   { "isa", OPT_ISA, "NAME", 0, "portable, avx2, avx512, neon (default: SEGATTN_ISA or the best)", 3 },
@@ -123,6 +125,7 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   case OPT_STORE: store_option(c, text, state); break;
   case OPT_SCALE: c->scale = number_of(text, "--scale", state); break;
   case OPT_SOFTCAP: c->softcap = number_of(text, "--softcap", state); break;
+  case OPT_SATURATE: c->saturate = true; break;
   case OPT_CAUSAL: c->causal = true; break;
   case OPT_ALIBI: c->alibi = true; break;
   case OPT_Q_START: q_start_option(c, text, state); break;
@@ -152,8 +155,7 @@ static int read_one(call *c, int i) {
   array *a = &c->tensor[i], rounded;
   if (status || i > TENSOR_V || c->store[i] == SEGATTN_FORMATS || c->store[i] == a->format)
     return status;
-  if ((status = storage_fits(c->store[i], a->shape[SEGATTN_DIM], c->name[i])) ||
-      (status = array_convert(&rounded, c->store[i], a)))
+  if ((status = array_store(&rounded, c->store[i], c->saturate, a, 0, a->shape[SEGATTN_POS], c->name[i])))
     return status;
   array_free(a);
   *a = rounded;
@@ -234,23 +236,10 @@ static int head_numbers(call *c) {
 /* ---- segments ---- */
 
 static int typed_one(call *c, size_t i, size_t from) {
-  segattn_tensor k = array_positions(&c->tensor[TENSOR_K], from, c->spec[i].keys);
-  segattn_tensor v = array_positions(&c->tensor[TENSOR_V], from, c->spec[i].keys);
-  array a = { 0 }, b = { 0 };
-  int status = storage_fits(c->spec[i].k, k.shape[SEGATTN_DIM], c->name[TENSOR_K]);
-  if (!status)
-    status = storage_fits(c->spec[i].v, v.shape[SEGATTN_DIM], c->name[TENSOR_V]);
-  if (!status)
-    status = array_gather(&a, &k);
-  if (!status)
-    status = array_gather(&b, &v);
-  if (!status)
-    status = array_convert(&c->typed[i].k, c->spec[i].k, &a);
-  if (!status)
-    status = array_convert(&c->typed[i].v, c->spec[i].v, &b);
-  array_free(&a);
-  array_free(&b);
-  return status;
+  const segment_spec *s = &c->spec[i];
+  int status = array_store(&c->typed[i].k, s->k, c->saturate, &c->tensor[TENSOR_K], from, s->keys, c->name[TENSOR_K]);
+  return status ? status
+                : array_store(&c->typed[i].v, s->v, c->saturate, &c->tensor[TENSOR_V], from, s->keys, c->name[TENSOR_V]);
 }
 
 static segattn_tensor mask_of(const call *c, size_t from, size_t keys) {

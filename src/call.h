@@ -15,6 +15,7 @@ typedef struct call {
   char axes[TENSORS][8];        /* "" when not given */
   segattn_format store[TENSORS];        /* SEGATTN_FORMATS when not given */
   array tensor[TENSORS];
+  bool saturate;
   double scale, softcap;
   bool causal, alibi, q_start_given;
   int64_t q_start;

@@ -52,15 +52,19 @@ int arithmetic_read(case_spec *spec, const source *s, yaml_node_t *node) {
 /* ---- storage ---- */
 
 int storage_read(case_spec *spec, const source *s, yaml_node_t *node) {
-  static const key keys[] = { { .name = "q", .kind = ANY }, { .name = "k", .kind = ANY }, { .name = "v", .kind = ANY } };
+  static const key keys[] = { { .name = "q", .kind = ANY }, { .name = "k", .kind = ANY }, { .name = "v", .kind = ANY },
+    { "saturate", SWITCH, offsetof (case_spec, saturate), 0, 0, false } };
   segattn_format *const to[] = { &spec->q, &spec->k, &spec->v };
-  yaml_node_t *found[3] = { node, node, node };
+  yaml_node_t *found[4] = { node, node, node, NULL };
   *to[0] = *to[1] = *to[2] = SEGATTN_F32;
+  spec->saturate = false;
   int status = DONE;
   if (!node)
     return DONE;
   if (!node_text(node))
-    status = read_mapping(found, s, node, "storage", keys, 3);
+    status = read_mapping(found, s, node, "storage", keys, 4);
+  if (status == DONE && found[3])
+    status = read_scalar(spec, s, found[3], &keys[3]);
   for (size_t i = 0; i < 3 && status == DONE; i++)
     if (found[i])
       status = format_read(to[i], s, found[i], keys[i].name);

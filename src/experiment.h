@@ -47,6 +47,7 @@ typedef struct case_spec {
 
   input_spec input;
   segattn_format q, k, v;       /* storage */
+  bool saturate;                /* beyond a float format's largest number: that one */
   segment_spec *segments;       /* n_segments of them; whole is one */
   size_t n_segments;
   bool mixed;                   /* formats differ between segments */

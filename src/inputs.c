@@ -144,16 +144,14 @@ static int values_draw(values *x, const case_spec *c, uint64_t seed) {
 
 /* ---- rounding to the storage formats ---- */
 
-/* One tensor of a segment: encodes its part of x, and leaves in x what that holds.  */
+/* One tensor of a segment: stores its part of x, and leaves in x what that holds.  */
 static int store_segment(array *to, segattn_format format, double *x, const case_spec *c, size_t from, size_t keys,
-                         size_t dim) {
-  int status = array_alloc(to, format, c->batch, c->kv_heads, keys, dim);
-  for (size_t head = 0; status == DONE && head < c->batch * c->kv_heads; head++) {
-    double *part = x + (head * c->keys + from) * dim;
-    char *bytes = (char *)to->data + segattn_format_bytes(format, head * keys * dim);
-    segattn_encode(format, part, bytes, keys * dim);
-    segattn_decode(format, bytes, part, keys * dim);
-  }
+                         size_t dim, const char *what) {
+  array all = {x, SEGATTN_F64, {c->batch, c->kv_heads, c->keys, dim}};
+  int status = array_store(to, format, c->saturate, &all, from, keys, what);
+  for (size_t head = 0; status == DONE && head < c->batch * c->kv_heads; head++)
+    segattn_decode(format, (char *)to->data + segattn_format_bytes(format, head * keys * dim),
+                   x + (head * c->keys + from) * dim, keys * dim);
   return status;
 }
 
@@ -169,27 +167,25 @@ static int store_segments(inputs *in, segattn_format *k, segattn_format *v, cons
     const segment_spec *s = &c->segments[i];
     *k = storage_wide(s->k) ? SEGATTN_F64 : *k;
     *v = storage_wide(s->v) ? SEGATTN_F64 : *v;
-    status = store_segment(&in->typed[i].k, s->k, x_k, c, from, s->keys, c->dim_k);
+    status = store_segment(&in->typed[i].k, s->k, x_k, c, from, s->keys, c->dim_k, "inputs: k");
     if (status == DONE)
-      status = store_segment(&in->typed[i].v, s->v, x_v, c, from, s->keys, c->dim_v);
+      status = store_segment(&in->typed[i].v, s->v, x_v, c, from, s->keys, c->dim_v, "inputs: v");
   }
   return status;
 }
 
-static int store_values(array *a, segattn_format format, size_t heads, size_t positions, size_t dim, size_t batch,
-                        const double *x) {
-  int status = array_alloc(a, format, batch, heads, positions, dim);
-  if (status == DONE)
-    segattn_encode(format, x, a->data, array_count(a));
-  return status;
+static int store_values(array *a, segattn_format format, size_t heads, size_t positions, size_t dim, const case_spec *c,
+                        double *x, const char *what) {
+  array all = {x, SEGATTN_F64, {c->batch, heads, positions, dim}};
+  return array_store(a, format, c->saturate, &all, 0, positions, what);
 }
 
 static int store_keys(inputs *in, const case_spec *c, double *x_k, double *x_v) {
   segattn_format k = c->k, v = c->v;
   int status = c->mixed ? store_segments(in, &k, &v, c, x_k, x_v) : DONE;
   if (status == DONE)
-    status = store_values(&in->k, k, c->kv_heads, c->keys, c->dim_k, c->batch, x_k);
-  return status == DONE ? store_values(&in->v, v, c->kv_heads, c->keys, c->dim_v, c->batch, x_v) : status;
+    status = store_values(&in->k, k, c->kv_heads, c->keys, c->dim_k, c, x_k, "inputs: k");
+  return status == DONE ? store_values(&in->v, v, c->kv_heads, c->keys, c->dim_v, c, x_v, "inputs: v") : status;
 }
 
 /* ---- masks ---- */
@@ -247,7 +243,7 @@ int inputs_make(inputs *in, const case_spec *c, uint64_t seed) {
   if (status == DONE)
     status = imported(c) ? values_import(&x, c) : values_draw(&x, c, seed);
   if (status == DONE)
-    status = store_values(&in->q, c->q, c->q_heads, c->queries, c->dim_k, c->batch, x.q);
+    status = store_values(&in->q, c->q, c->q_heads, c->queries, c->dim_k, c, x.q, "inputs: q");
   if (status == DONE)
     status = store_keys(in, c, x.k, x.v);
   if (status == DONE)

@@ -71,6 +71,7 @@ static void alibi_text(char *value, const case_spec *c) { write_text(value, c->a
 static void q_text(char *value, const case_spec *c) { write_text(value, segattn_format_name(c->q)); }
 static void k_text(char *value, const case_spec *c) { write_text(value, segattn_format_name(c->k)); }
 static void v_text(char *value, const case_spec *c) { write_text(value, segattn_format_name(c->v)); }
+static void saturate_text(char *value, const case_spec *c) { write_text(value, c->saturate ? "true" : "false"); }
 static void arithmetic_text(char *value, const case_spec *c) { write_text(value, c->arithmetic); }
 
 static void default_scale_text(char *value, const case_spec *c) { write_number(value, 1 / sqrt((double) c->dim_k)); }
@@ -161,6 +162,7 @@ static const row rows[] = {
   { "q", .text = q_text, .initial = "f32" },
   { "k", .text = k_text, .initial = "f32" },
   { "v", .text = v_text, .initial = "f32" },
+  { "saturate", .text = saturate_text, .initial = "false" },
   { "segments", .text = segments_text, .initial = "whole" },
   { "arithmetic", .text = arithmetic_text, .initial = "f32" }
 };

@@ -3,6 +3,7 @@
 
 #include "storage.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "message.h"
@@ -50,6 +51,23 @@ int storage_fits(segattn_format format, size_t dim, const char *what) {
     return DONE;
   return fail(USAGE, "%s has %zu along dim, expected a multiple of %zu: %s stores blocks of %zu elements", what, dim, block,
               segattn_format_name(format), block);
+}
+
+int storage_finite(segattn_format format, const char *what, const double *x, const size_t shape[SEGATTN_AXES], size_t from) {
+  size_t heads = shape[SEGATTN_HEAD], dim = shape[SEGATTN_DIM], row = shape[SEGATTN_POS] * dim;
+  size_t n = segattn_format_block(format) > 1 ? shape[SEGATTN_BATCH] * heads * row : 0, count = 0, first = 0;
+  for (size_t i = 0; i < n; i++)
+    if (!isfinite((float)x[i]) && count++ == 0)
+      first = i;
+  if (count == 0)
+    return DONE;
+  return fail(USAGE, "%s: %zu of %zu elements are not finite in f32, the first at batch %zu, head %zu, position %zu, dim %zu "
+              "(%g): %s cannot store them", what, count, n, first / row / heads, first / row % heads, from + first % row / dim,
+              first % dim, x[first], segattn_format_name(format));
+}
+
+void storage_encode(segattn_format format, bool saturate, const double *x, void *to, size_t n) {
+  (saturate ? segattn_encode_saturating : segattn_encode)(format, x, to, n);
 }
 
 void storage_shape_in_file(segattn_format format, int rank, size_t shape[SEGATTN_AXES]) {

@@ -20,6 +20,11 @@ bool storage_wide(segattn_format format);
 /* USAGE, with a message, where `dim` elements of `what` are no whole blocks.  */
 int storage_fits(segattn_format format, size_t dim, const char *what);
 
+/* USAGE, with a message that counts them and names the first, where the values x (C order, of `shape`, the first of them at
+   position `from` of `what`) hold what a block format has no code for: anything that is not finite in f32.  */
+int storage_finite(segattn_format format, const char *what, const double *x, const size_t shape[SEGATTN_AXES], size_t from);
+void storage_encode(segattn_format format, bool saturate, const double *x, void *to, size_t n);
+
 /* Of block formats the last of a file's `rank` axes counts bytes: from elements to a file, and back; false where that has no
    whole blocks.  */
 void storage_shape_in_file(segattn_format format, int rank, size_t shape[SEGATTN_AXES]);

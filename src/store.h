@@ -22,9 +22,10 @@ int store_ids(char (**ids)[ID_SIZE], size_t *n, const char *path);     /* of a N
 int store_reference_read(reference *ref, const char *path);
 
 /* A tensor that a user names, FILE.h5:/path/of/dataset.  Axis names of the dataset (attribute axes or its dimension scales) are
-   used where `axes` is NULL; otherwise `axes` is like "phd".  raw: SEGATTN_FORMATS, or what raw integers are.  */
+   used where `axes` is NULL; otherwise `axes` is like "phd".  raw: SEGATTN_FORMATS, or what raw integers are.  base: NULL, or
+   an attribute.  */
 int store_tensor_read(array *a, const char *path, const char *dataset, const char *axes, segattn_format raw);
-int store_tensor_write(const char *path, const char *dataset, const array *a);
+int store_tensor_write(const char *path, const char *dataset, const array *a, const char *base);
 
 /* An import: capture files (experiments/data/...): group layers/N with q k v, attributes.  shape: batch q_heads kv_heads
    queries keys dim_k dim_v; q_start: position of query 0.  */

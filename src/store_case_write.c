@@ -113,6 +113,17 @@ static void put_array(writer *w, hid_t at, const char *name, const array *a, con
     H5Dclose(id);
 }
 
+/* lse or M, with its base.  */
+static void put_logarithm(writer *w, hid_t at, const char *name, const array *a) {
+  put_array(w, at, name, a, "batch,head,query");
+  if (!a->data)
+    return;
+  hid_t id = w->f->status == DONE ? H5Dopen2(at, name, H5P_DEFAULT) : H5I_INVALID_HID;
+  h5_put_text(w->f, id, "base", "e");
+  if (id >= 0)
+    H5Dclose(id);
+}
+
 static void put_numbers(writer *w, hid_t at, const char *name, const double *data, const char *axes, const hsize_t *size) {
   if (!data)
     return;
@@ -136,8 +147,8 @@ static void put_inputs(writer *w, const inputs *in) {
 static void put_side(writer *w, hid_t outputs, const char *name, const side *s) {
   hid_t at = h5_group_make(w->f, outputs, name);
   put_array(w, at, "out", &s->out, "batch,head,query,dim_v");
-  put_array(w, at, "lse", &s->lse, "batch,head,query");
-  put_array(w, at, "M", &s->M, "batch,head,query");
+  put_logarithm(w, at, "lse", &s->lse);
+  put_logarithm(w, at, "M", &s->M);
   put_array(w, at, "S", &s->S, "batch,head,query");
 }
 
@@ -148,7 +159,7 @@ static void put_reference(writer *w, hid_t references, const reference *ref) {
   for (size_t i = 0; i < ref->n_attributes; i++)
     h5_put_text(w->f, at, ref->attributes[i].name, ref->attributes[i].value);
   put_array(w, at, "out", &ref->out, "batch,head,query,dim_v");
-  put_array(w, at, "lse", &ref->lse, "batch,head,query");
+  put_logarithm(w, at, "lse", &ref->lse);
 }
 
 static void put_events(writer *w, const segattn_events *e) {
@@ -200,7 +211,7 @@ static void put_outputs(writer *w, const result *r) {
     put_reference(w, at, &r->references[i]);
   at = h5_group_make(w->f, w->group, "oracle");
   put_array(w, at, "out", &r->oracle_out, "batch,head,query,dim_v");
-  put_array(w, at, "lse", &r->oracle_lse, "batch,head,query");
+  put_logarithm(w, at, "lse", &r->oracle_lse);
   put_array(w, at, "error", &r->oracle_error, "batch,head,query,dim_v");
   put_array(w, at, "unquantised", &r->unquantised, "batch,head,query,dim_v");
   at = h5_group_make(w->f, w->group, "bound");

@@ -66,7 +66,7 @@ int store_tensor_read(array *a, const char *path, const char *dataset, const cha
   return tensor_arrange(a, name, own ? own : axes, rank);
 }
 
-int store_tensor_write(const char *path, const char *dataset, const array *a) {
+int store_tensor_write(const char *path, const char *dataset, const array *a, const char *base) {
   h5 f;
   hsize_t size[SEGATTN_AXES];
   for (int i = 0; i < SEGATTN_AXES; i++)
@@ -85,6 +85,8 @@ int store_tensor_write(const char *path, const char *dataset, const array *a) {
     h5_fail(&f, f.file, dataset, "dataset cannot be made");
   h5_put_text(&f, id, "format", segattn_format_name(a->format));
   h5_put_text(&f, id, "axes", "batch,head,position,dim");
+  if (base)
+    h5_put_text(&f, id, "base", base);
   H5Sclose(space);
   H5Pclose(parents);
   h5_commit(&f);

@@ -102,7 +102,7 @@ static int order_axes(array *ordered, const char *name, const array *a, const ch
   return array_gather(ordered, &view);
 }
 
-int tensor_write(const char *name, const array *a, const char *axes) {
+int tensor_write(const char *name, const array *a, const char *axes, const char *base) {
   char *path = NULL;
   const char *dataset = split_name(&path, name);
   const char *letters = axes && strcmp(axes, "mask") != 0 ? axes : a->shape[SEGATTN_BATCH] == 1 ? "hpd" : "bhpd";
@@ -110,7 +110,7 @@ int tensor_write(const char *name, const array *a, const char *axes) {
   array ordered = { 0 };
   size_t length = strlen(name);
   if (dataset)
-    status = store_tensor_write(path, dataset, a);
+    status = store_tensor_write(path, dataset, a, base);
   else if (length < 4 || strcmp(name + length - 4, ".npy") != 0)
     status = fail(USAGE, "%s: expected a name that ends in .npy, or FILE.h5:/path/of/dataset", name);
   else if ((status = order_axes(&ordered, name, a, letters)) == DONE)

@@ -12,8 +12,9 @@
    not said: then such a type is an error that names --store.  0, USAGE or FILES.  */
 int tensor_read(array *a, const char *name, const char *axes, segattn_format raw);
 /* Writes .npy (f8 f4 f2; bf16 as u2) or FILE.h5:/dataset by the ending of the name; whole or not at all.  `axes` as
-   above: the order of the axes in the file.  */
-int tensor_write(const char *name, const array *a, const char *axes);
+   above: the order of the axes in the file.  base: of logarithms, which a dataset says as its attribute; NULL for
+   what is none.  */
+int tensor_write(const char *name, const array *a, const char *axes, const char *base);
 
 /* What all kinds of file share: the first `rank` axes of a->shape are those of the file, in the order of `axes` (as
    above); afterwards `a` is [batch][head][position][dim].  USAGE, with `a` freed, when the axes do not fit.  */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# TAP tests.  right-*: results; accurate-*: errors against stated bounds; robust-*: bad input and bad days.
+# TAP tests.  right-*: results; accurate-*: errors against stated bounds; robust-*: bad input and bad days; semantics-*: what happens at
+# the edges, row by row (SEMANTICS).
 # C programs that look at private names of the library link libsga.la; those of the program link libprogram.la too.
 
 TEST_EXTENSIONS = .sh
@@ -21,23 +22,29 @@ LDADD = libsegattn.la $(MPFR_LIBS)
 private_libraries = libsga.la $(MPFR_LIBS)
 program_libraries = libprogram.la libsegattn.la $(MPFR_LIBS)
 
+semantics_tests = \
+  tests/semantics-formats tests/semantics-layout tests/semantics-long tests/semantics-masks tests/semantics-numbers \
+  tests/semantics-scores tests/semantics-shapes tests/semantics-state
 library_tests = \
-  tests/right-promise tests/right-algebra tests/right-blocks tests/right-edges tests/right-exchange tests/right-extremes \
-  tests/right-formats tests/right-merge tests/right-state tests/robust-api tests/robust-environment \
-  tests/robust-memory tests/robust-state
+  tests/right-promise tests/right-algebra tests/right-blocks tests/right-exchange tests/right-formats tests/right-merge \
+  tests/right-state tests/robust-api tests/robust-environment tests/robust-memory tests/robust-state $(semantics_tests)
 exact_tests = tests/accurate-elementary tests/accurate-bound tests/accurate-bound-terms tests/accurate-oracle
 program_tests = \
   tests/accurate-doubledouble tests/right-families tests/right-inputs tests/right-measure tests/right-npy tests/right-oracle \
-  tests/right-quantisation tests/right-random tests/right-references tests/right-safetensors tests/robust-references
+  tests/right-quantisation tests/right-random tests/right-references tests/right-safetensors tests/robust-references \
+  tests/semantics-compare
 script_tests = \
   tests/right-attend.sh tests/right-bench.sh tests/right-mixed.sh tests/right-report.sh tests/right-store.sh \
-  tests/robust-config.sh tests/robust-files.sh tests/robust-program.sh
-library_scripts = tests/robust-symbols.sh
+  tests/robust-config.sh tests/robust-files.sh tests/robust-program.sh tests/semantics-program.sh
+library_scripts = tests/robust-symbols.sh tests/semantics-rows.sh
+semantics_logs = $(semantics_tests:=.log)
 
 draw_sources = tests/draw.c tests/draw_values.c
+edge_sources = tests/edge.c tests/edge_look.c tests/edge.h
+guard_sources = tests/guard.c tests/guard.h
 tests_right_promise_SOURCES = \
   tests/right-promise.c tests/compare.c tests/evaluate.c tests/layout.c tests/render.c $(draw_sources) \
-  tests/compare.h tests/draw.h tests/edge.h tests/exact.h tests/fixture.h tests/golden.h tests/layout.h \
+  tests/compare.h tests/draw.h tests/exact.h tests/fixture.h tests/golden.h tests/layout.h \
   tests/render.h tests/tap.h tests/trial.h
 if MPFR
 tests_right_promise_SOURCES += tests/exact.c tests/reference_mpfr.c tests/stored.c tests/reference_mpfr.h tests/stored.h
@@ -55,6 +62,14 @@ tests_robust_memory_LDADD = libsga.la
 tests_robust_memory_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=free
 tests_accurate_bound_SOURCES = tests/accurate-bound.c tests/trial.c tests/reference_mpfr.c tests/stored.c $(draw_sources)
 tests_accurate_bound_terms_SOURCES = tests/accurate-bound-terms.c tests/reference_mpfr.c tests/stored.c $(draw_sources)
+tests_semantics_formats_SOURCES = tests/semantics-formats.c $(edge_sources)
+tests_semantics_layout_SOURCES = tests/semantics-layout.c $(edge_sources) $(guard_sources)
+tests_semantics_long_SOURCES = tests/semantics-long.c $(edge_sources)
+tests_semantics_masks_SOURCES = tests/semantics-masks.c $(edge_sources) $(guard_sources)
+tests_semantics_numbers_SOURCES = tests/semantics-numbers.c $(edge_sources)
+tests_semantics_scores_SOURCES = tests/semantics-scores.c $(edge_sources)
+tests_semantics_shapes_SOURCES = tests/semantics-shapes.c $(edge_sources)
+tests_semantics_state_SOURCES = tests/semantics-state.c $(edge_sources)
 tests_accurate_elementary_LDADD = $(private_libraries)
 tests_accurate_oracle_SOURCES = tests/accurate-oracle.c tests/reference_mpfr.c tests/stored.c
 tests_accurate_oracle_CPPFLAGS = $(program_cppflags)
@@ -81,6 +96,8 @@ tests_right_references_CPPFLAGS = $(program_cppflags)
 tests_right_references_LDADD = $(program_libraries)
 tests_right_safetensors_CPPFLAGS = $(program_cppflags)
 tests_right_safetensors_LDADD = $(program_libraries)
+tests_semantics_compare_CPPFLAGS = $(program_cppflags)
+tests_semantics_compare_LDADD = $(program_libraries)
 tests_robust_references_CPPFLAGS = $(program_cppflags)
 tests_robust_references_LDADD = $(program_libraries)
 
@@ -93,7 +110,9 @@ endif
 if PROGRAM
 check_PROGRAMS += $(program_tests)
 TESTS += $(program_tests) $(script_tests)
+semantics_logs += tests/semantics-compare.log tests/semantics-program.log
 endif
+tests/semantics-rows.log: $(semantics_logs)
 golden_files = \
   tests/data/formats/bf16.codes tests/data/formats/blocks.f32 tests/data/formats/f16.codes tests/data/formats/f8e4m3.codes \
   tests/data/formats/f8e4m3.f64 tests/data/formats/f8e5m2.codes tests/data/formats/f8e5m2.f64 tests/data/formats/floats.f64 \
@@ -104,4 +123,4 @@ golden_files = \
   tests/data/formats/q8_0.blocks tests/data/formats/q8_0.f32 \
   tests/data/safetensors/bf16.f64 tests/data/safetensors/f16.f64 tests/data/safetensors/f32.f64 tests/data/safetensors/f64.f64 \
   tests/data/safetensors/f8e4m3.f64 tests/data/safetensors/f8e5m2.f64 tests/data/safetensors/tensors.safetensors
-EXTRA_DIST += $(golden_files) tests/tap.sh $(library_scripts) $(script_tests)
+EXTRA_DIST += $(golden_files) tests/SEMANTICS tests/tap.sh $(library_scripts) $(script_tests)

@@ -266,7 +266,7 @@ static void test_full(const array *a) {
   snprintf(name, sizeof name, "%s/full.npy", folder);
   int made = geteuid() == 0 ? mknod(name, S_IFCHR | 0666, makedev(1, 7)) : symlink("/dev/full", name);
   if (made == 0 && access("/dev/full", W_OK) == 0)
-    ok(tensor_write(name, a, NULL) == FILES, "a full device is an error");
+    ok(tensor_write(name, a, NULL, NULL) == FILES, "a full device is an error");
   else
     skip("no full device");
   unlink(name);
@@ -279,11 +279,11 @@ static void test_write(void) {
   put_values(&in, SEGATTN_F32, (size_t[]) { 0, 1, 2 }, false);
   put_values(&turned, SEGATTN_F32, (size_t[]) { 1, 2, 0 }, false);
   bool read = read_it(&a, &in, NULL, SEGATTN_FORMATS) == DONE;
-  ok(read && tensor_write(other, &a, NULL) == DONE && same_file(other, &in), "what is written has the bytes of the definition");
-  ok(read && tensor_write(other, &a, "pdh") == DONE && same_file(other, &turned), "axes pdh are written in this order");
-  ok(tensor_write(other, &a, "hp") == USAGE && same_file(other, &turned), "an axis cannot be left out; the old file stays");
-  ok(tensor_write(nowhere, &a, NULL) == FILES, "a folder that is not there");
-  ok(tensor_write("x.txt", &a, NULL) == USAGE, "an ending that is none of ours");
+  ok(read && tensor_write(other, &a, NULL, NULL) == DONE && same_file(other, &in), "what is written has the bytes of the definition");
+  ok(read && tensor_write(other, &a, "pdh", NULL) == DONE && same_file(other, &turned), "axes pdh are written in this order");
+  ok(tensor_write(other, &a, "hp", NULL) == USAGE && same_file(other, &turned), "an axis cannot be left out; the old file stays");
+  ok(tensor_write(nowhere, &a, NULL, NULL) == FILES, "a folder that is not there");
+  ok(tensor_write("x.txt", &a, NULL, NULL) == USAGE, "an ending that is none of ours");
   test_full(&a);
   array_free(&a);
 }

@@ -159,6 +159,8 @@ config 'experiment: t' "$P" "$I" 'storage: [f16, {k: q4_0}]'
 refused 'blocks that do not fit' 'e x.yaml:4:10' 'dim_k is 8' 'multiple of 32: q4_0'
 config 'experiment: t' "$P" "$I" 'segments: [[2, {len: 4, v: iq4_nl}]]'
 refused 'a segment of blocks that do not fit' 'e x.yaml:4:12' 'dim_v is 8' 'multiple of 32: iq4_nl'
+config 'experiment: t' "$P" "$I" 'storage: [{k: f8e4m3, saturate: maybe}]'
+refused 'saturate that is no switch' 'e x.yaml:4:33' "'maybe'" 'true or false'
 config 'experiment: t' "$P" "$I" 'storage: [{x: f16}]'
 refused 'an unknown tensor' 'e x.yaml:4:12' "unknown key 'x'"
 config 'experiment: t' "$P" "$I" 'segments: [[2, 3]]'
