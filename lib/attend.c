@@ -6,65 +6,6 @@
 #include <string.h>
 #include "internal.h"
 
-static segattn_status segments_check(const segattn_plan *plan, const segattn_queries *queries, const segattn_segment *segments,
-                                     size_t n, segattn_error *error) {
-  segattn_status status;
-  for (size_t i = 0; i < n; i++)
-    if ((status = sga_segment_check(plan, queries, &segments[i], error)))
-      return status;
-  for (size_t b = 0; b < queries->q.shape[SEGATTN_BATCH]; b++) {
-    int64_t end = INT64_MIN;
-    for (size_t i = 0; i < n; i++) {
-      size_t keys = segments[i].k.shape[SEGATTN_POS];
-      int64_t start = sga_segment_start(&segments[i], b);
-      if (keys && start < end)
-        return sga_fail(error, SEGATTN_EORDER, "segments", "[%zu].start is %lld, before the end of the one before it, %lld: "
-                        "order them by position, or use states and segattn_state_merge", i, (long long)start, (long long)end);
-      if (keys)
-        end = start + (int64_t)keys;
-    }
-  }
-  return SEGATTN_OK;
-}
-
-segattn_status sga_outputs_check(const segattn_plan *plan, const segattn_queries *queries, const sga_outputs *o,
-                                 segattn_error *error) {
-  size_t batch = queries->q.shape[SEGATTN_BATCH], heads = plan->problem.q_heads, n = queries->q.shape[SEGATTN_POS];
-  const size_t out_shape[] = { batch, heads, n, plan->problem.dim_v }, lse_shape[] = { batch, heads, n, 1 };
-  segattn_status status;
-  if (o->out && (status = sga_output_check(o->out, o->out_name, out_shape, error)))
-    return status;
-  if (o->lse && (status = sga_output_check(o->lse, o->lse_name, lse_shape, error)))
-    return status;
-  return sga_alias_check(o->out, o->out_name, o->lse, o->lse_name, error);
-}
-
-static segattn_status aliases_check(const segattn_queries *queries, const segattn_segment *segments, size_t n,
-                                    const segattn_tensor *output, const char *name, segattn_error *error) {
-  segattn_status status = sga_alias_check(output, name, &queries->q, "queries.q", error);
-  for (size_t i = 0; i < n && !status; i++) {
-    status = sga_alias_check(output, name, &segments[i].k, "segment.k", error);
-    if (!status)
-      status = sga_alias_check(output, name, &segments[i].v, "segment.v", error);
-    if (!status)
-      status = sga_alias_check(output, name, &segments[i].mask, "segment.mask", error);
-  }
-  return status;
-}
-
-segattn_status sga_call_check(const segattn_plan *plan, const segattn_queries *queries, const segattn_segment *segments,
-                              size_t n_segments, const sga_outputs *o, segattn_error *error) {
-  segattn_status status;
-  if (!plan || (!segments && n_segments))
-    return sga_fail(error, SEGATTN_EINVAL, plan ? "segments" : "plan", "is NULL");
-  if ((status = sga_queries_check(plan, queries, error)) ||
-      (status = segments_check(plan, queries, segments, n_segments, error)) ||
-      (status = sga_outputs_check(plan, queries, o, error)) ||
-      (status = aliases_check(queries, segments, n_segments, o->out, o->out_name, error)))
-    return status;
-  return aliases_check(queries, segments, n_segments, o->lse, o->lse_name, error);
-}
-
 /* ---- the memory of a worker ---- */
 
 enum { STACK_BYTES = 96 << 10, TOGETHER = 8, SLABS_BYTES = 512 << 10, TURNS = 4 };
@@ -84,8 +25,8 @@ static blocks blocks_of(const segattn_segment *segments, size_t n, size_t batch)
   return r.first < r.next ? r : (blocks){ 0, 0 };
 }
 
-/* Slabs for a range absorbed in order: a node a level (two, where it does not begin at a multiple of its size), the open block, one to
-   carry.  */
+/* Slabs for a range absorbed in order: a node a level (two, where it does not begin at a multiple of its size), the open
+   block, one to carry.  */
 static int slabs_of(blocks r, bool windowed) {
   int levels = r.next > r.first + 1 ? 64 - __builtin_clzll(r.next - r.first - 1) : 0;
   bool aligned = !windowed && !(r.first & (((uint64_t)1 << levels) - 1));       /* a window may begin at any block */
@@ -115,7 +56,7 @@ typedef struct job {
   sga_slabs shape;
   sga_need need;
   int threads, n_slabs;
-  char *memory;                 /* scratch, one a thread; then workers: `together` a thread, or one for each part of each tile */
+  char *memory;                 /* scratch, one a thread; then workers: `together` a thread, or one a part of a tile */
   size_t scratch_bytes, worker_bytes, next;
   segattn_events total;
 } job;
@@ -138,7 +79,7 @@ static worker *worker_place(const job *j, size_t number, sga_scratch *scratch) {
     w->slab[i] = p;
   w->slabs = j->shape;
   w->slabs.slab = w->slab;
-  w->tile.tree = &w->tree;              /* one by one: what stands for rows is some kB, which small calls would spend their time on */
+  w->tile.tree = &w->tree;      /* one by one: to clear the arrays of a tile would take a small call's time */
   w->tile.slabs = &w->slabs;
   w->tile.m = p;
   w->tile.q = p + rounded(SGA_TILE * sizeof(double));
@@ -198,8 +139,8 @@ static void output(const job *j, worker *w) {
   sga_tile_output(&w->tile, &w->slabs, sga_slab_tile(j->plan, &w->slabs, slab, 0), j->out, j->lse, &w->events);
 }
 
-/* n tiles of one batch element, block by block: their keys lie side by side.  Segments lie in order, so that each block has its own run of
-   them; those without keys may stand anywhere.  */
+/* n tiles of one batch element, block by block: their keys lie side by side.  Segments lie in order, so that each block has
+   its own run of them; those without keys may stand anywhere.  */
 static void absorb_together(const job *j, worker *const *w, size_t n) {
   blocks r = blocks_of(j->segments, j->n, w[0]->tile.batch);
   size_t from = 0, next = 0;
@@ -309,7 +250,8 @@ static uint64_t survey(job *j, size_t *keys) {
   return span;
 }
 
-/* The more rows share a block of keys the better, as far as their accumulators stay in the second-level cache and each thread has its turns.  */
+/* The more rows share a block of keys the better, as far as their accumulators stay in the second-level cache and each thread
+   has its turns.  */
 static void make_tiles(job *j, size_t threads) {
   for (j->most = SGA_TILE;; j->most /= 2) {
     j->tiles = sga_tile_count(j->plan, j->queries, j->most);
@@ -322,8 +264,8 @@ static void make_tiles(job *j, size_t threads) {
   j->need.lanes = j->shape.many;
 }
 
-/* Threads take tiles; where there are fewer tiles than threads, parts of their keys, whole blocks; in a token-major cache, few rows
-   of several heads together, for what a head has of a token is a fraction of a page.  */
+/* Threads take tiles; where there are fewer tiles than threads, parts of their keys, whole blocks; in a token-major cache,
+   few rows of several heads together, for what a head has of a token is a fraction of a page.  */
 static void share_out(job *j) {
   size_t keys = 0, heads = j->plan->problem.kv_heads;
   uint64_t span = survey(j, &keys);

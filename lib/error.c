@@ -57,7 +57,8 @@ void sga_environment_restore(const sga_environment *e) {
 
 #else
 
-/* Of 64-bit ARM's FPCR FE_DFL_ENV leaves DN, FZ16 and AHP, with which an f16 has neither inf nor NaN; what was saved has them.  */
+/* Of 64-bit ARM's FPCR FE_DFL_ENV leaves DN, FZ16 and AHP, with which an f16 has neither inf nor NaN; what was saved has
+   them.  */
 void sga_environment_set(sga_environment *e) {
   fegetenv(&e->saved);
   fesetenv(FE_DFL_ENV);

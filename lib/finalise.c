@@ -131,7 +131,8 @@ segattn_status segattn_state_export_pair(const segattn_state *state, segattn_bas
   return SEGATTN_OK;
 }
 
-static segattn_status f64_check(const segattn_tensor *t, const char *name, size_t dim, const segattn_state *s, segattn_error *error) {
+static segattn_status f64_check(const segattn_tensor *t, const char *name, size_t dim, const segattn_state *s,
+                                segattn_error *error) {
   const size_t shape[] = { s->batch, s->plan->problem.q_heads, s->queries, dim };
   if (t && t->format != SEGATTN_F64)
     return sga_fail(error, SEGATTN_EINVAL, name, "has format %s, expected f64",

@@ -24,7 +24,7 @@ segattn_status sga_fail(segattn_error *error, segattn_status status, const char 
 
 typedef struct sga_environment {
 #if defined __x86_64__
-  unsigned saved;               /* all arithmetic is SSE's or AVX's: MXCSR; fesetenv also sets x87, and takes a tenth of a small call */
+  unsigned saved;               /* MXCSR, for all arithmetic is SSE's or AVX's; fesetenv takes a tenth of a small call */
 #else
   fenv_t saved;
 #endif
@@ -37,7 +37,8 @@ void sga_environment_restore(const sga_environment *e);
 
 /* The address of an element; a mask's batch and head may be broadcast by stride.  */
 static inline char *sga_at(const segattn_tensor *t, size_t batch, size_t head, size_t position) {
-  return (char *)t->data + (ptrdiff_t)batch * t->stride[0] + (ptrdiff_t)head * t->stride[1] + (ptrdiff_t)position * t->stride[2];
+  return (char *)t->data + (ptrdiff_t)batch * t->stride[SEGATTN_BATCH] + (ptrdiff_t)head * t->stride[SEGATTN_HEAD] +
+         (ptrdiff_t)position * t->stride[SEGATTN_POS];
 }
 
 /* Do neighbouring heads of a position lie nearer to each other than neighbouring positions (a token-major cache)?  */
@@ -122,8 +123,8 @@ uint64_t sga_block_of(int64_t position);
 int64_t sga_block_start(uint64_t block);
 void sga_tree_reset(sga_tree *t);
 void sga_tree_copy(sga_tree *to, const sga_tree *from);
-/* Makes `block` the open one and closes another.  Returns the number of joins to do first, in order; *fresh: the slab is new and
-   must be cleared after them.  `joins` has room for SGA_SLABS.  */
+/* Makes `block` the open one and closes another.  Returns the number of joins to do first, in order; *fresh: the slab is new
+   and must be cleared after them.  `joins` has room for SGA_SLABS.  */
 int sga_tree_enter(sga_tree *t, uint64_t block, sga_join *joins, bool *fresh);
 /* Closes the open block, which then is complete: what sga_tree_enter would do as it opens another.  */
 int sga_tree_close(sga_tree *t, sga_join *joins);
@@ -138,9 +139,9 @@ bool sga_tree_merge(sga_tree *into, const sga_tree *from, sga_merge *m);
 
 /* ---- rows and their accumulators ---- */
 
-/* The accumulators (e, l, o) of tiles of rows: slabs, each a tile after the other.  Rows of one KV head lie side by side: query by
-   query, the heads of the group within a query; a tile belongs to one KV head.  With many rows to a KV head they lie across
-   lanes, SGA_LANES together (kernel/many.h), with few one by one (kernel/few.h).  */
+/* The accumulators (e, l, o) of tiles of rows: slabs, each a tile after the other.  Rows of one KV head lie side by side:
+   query by query, the heads of the group within a query; a tile belongs to one KV head.  With many rows to a KV head they lie
+   across lanes, SGA_LANES together (kernel/many.h), with few one by one (kernel/few.h).  */
 typedef struct sga_slabs {
   char **slab;                  /* slab number -> memory; NULL: not there yet */
   size_t tiles, tile_rows;      /* rows that a tile has room for, at most SGA_TILE */
@@ -154,7 +155,8 @@ sga_rows sga_slab_tile(const segattn_plan *plan, const sga_slabs *slabs, int num
 sga_rows sga_slab_lanes(const segattn_plan *plan, sga_rows tile, size_t row);
 void sga_slab_joins(const segattn_plan *plan, const sga_slabs *slabs, size_t tile, const sga_join *joins, int n);
 void sga_slab_clear(const segattn_plan *plan, const sga_slabs *slabs, int number, size_t tile);
-void sga_slab_copy(const segattn_plan *plan, const sga_slabs *to, size_t to_tile, const sga_slabs *from, size_t tile, int number);
+void sga_slab_copy(const segattn_plan *plan, const sga_slabs *to, size_t to_tile, const sga_slabs *from, size_t tile,
+                   int number);
 /* Row i of a tile as a row: where it lies, or copied into `room` (2 + pad_v numbers).  */
 sga_rows sga_slab_row(const segattn_plan *plan, const sga_slabs *slabs, sga_rows tile, size_t i, void *room);
 
@@ -172,7 +174,8 @@ typedef struct sga_scratch {
   double *mask;
 } sga_scratch;
 
-/* What a call needs of it: rows of a tile, decoded keys of a block at most, whether rows lie across lanes, whether there is a mask.  */
+/* What a call needs of it: rows of a tile, decoded keys of a block at most, whether rows lie across lanes, whether there is a
+   mask.  */
 typedef struct sga_need { size_t rows, keys; bool lanes, mask; } sga_need;
 
 size_t sga_query_bytes(const segattn_plan *plan, const sga_need *need);         /* decoded queries of a tile */
@@ -212,17 +215,17 @@ void sga_decode(const segattn_plan *plan, const segattn_tensor *t, const char *f
 void sga_tile_begin(sga_tile *t);                       /* their positions; decodes the queries */
 /* `following`: the segment that will be absorbed next, whose first keys are asked for, or NULL.  */
 void sga_tile_absorb(const sga_tile *t, const segattn_segment *segment, const segattn_segment *following);
-/* out and lse of the tile's rows from the root's: sinks joined, divided, stored.  The root's rows are used up.  Either tensor may be
-   NULL.  Counts rows.  */
-void sga_tile_output(const sga_tile *t, const sga_slabs *slabs, sga_rows root, const segattn_tensor *out, const segattn_tensor *lse,
-                     segattn_events *events);
+/* out and lse of the tile's rows from the root's: sinks joined, divided, stored.  The root's rows are used up.  Either tensor
+   may be NULL.  Counts rows.  */
+void sga_tile_output(const sga_tile *t, const sga_slabs *slabs, sga_rows root, const segattn_tensor *out,
+                     const segattn_tensor *lse, segattn_events *events);
 
 /* ---- parallel loops ---- */
 
 /* How many threads `items` of work with so many operations are worth.  */
 int sga_threads(const segattn_plan *plan, size_t items, uint64_t flops);
-/* Calls body(job, thread) in each of `threads` threads, 0 <= thread < threads, each in a floating-point environment that is set; one thread is
-   the caller, and nothing is started.  */
+/* Calls body(job, thread) in each of `threads` threads, 0 <= thread < threads, each in a floating-point environment that is
+   set; one thread is the caller, and nothing is started.  */
 void sga_parallel(int threads, void (*body)(void *job, int thread), void *job);
 size_t sga_take(size_t *next);          /* (*next)++, by one thread at a time */
 void sga_events_collect(segattn_events *to, const sga_counts *counts, const segattn_events *rows);      /* likewise */
@@ -239,10 +242,11 @@ segattn_status sga_outputs_check(const segattn_plan *plan, const segattn_queries
 segattn_status sga_call_check(const segattn_plan *plan, const segattn_queries *queries, const segattn_segment *segments,
                               size_t n_segments, const sga_outputs *o, segattn_error *error);
 
-uint64_t sga_flops(const segattn_plan *plan, const segattn_queries *queries, size_t keys);       /* without what a mask spares */
+/* What a mask spares is counted too.  */
+uint64_t sga_flops(const segattn_plan *plan, const segattn_queries *queries, size_t keys);
 
-/* The tiles, of `most` rows at most, of a batch of queries, numbered: tile `i` of sga_tile_count; tile->tile counts those of its batch
-   element.  */
+/* The tiles, of `most` rows at most, of a batch of queries, numbered: tile `i` of sga_tile_count; tile->tile counts those of
+   its batch element.  */
 size_t sga_tile_count(const segattn_plan *plan, const segattn_queries *queries, size_t most);
 void sga_tile_number(sga_tile *t, const segattn_plan *plan, const segattn_queries *queries, size_t most, size_t i);
 

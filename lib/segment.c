@@ -2,136 +2,42 @@
 /* A segment of keys, cut along the absolute grid of blocks and given to the kernel piece by piece.
 
    A tile is up to SGA_TILE query rows that share a KV head.  For each block that a segment touches: which keys does each row
-   attend (position, mask), decode those keys and values once for the tile, run the kernel.  A key that no row of the tile attends
-   is never read.  Keys and values that already lie as the kernel wants them are not copied.  */
+   attend (position, mask), decode those keys and values once for the tile, run the kernel.  A key that no row of the tile
+   attends is never read.  Keys and values that already lie as the kernel wants them are not copied.  */
 
-#include <math.h>
 #include <string.h>
 
-#include "internal.h"
-
-/* ---- who attends what ---- */
-
-/* Keys [from, from + keys) of a segment, all in one block.  */
-typedef struct span {
-  const segattn_segment *segment, *following;
-  size_t from;
-  int keys;
-  bool whole;                   /* every row attends every key: no mask, and position leaves them all */
-  sga_keys live[SGA_TILE], any;
-} span;
-
-static uint64_t below(int j) { return j <= 0 ? 0 : j >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << j) - 1; }
-
-static sga_keys keys_from(int first, int last) {        /* [first, last) */
-  return (sga_keys){ { below(last) & ~below(first), below(last - 64) & ~below(first - 64) } };
-}
-
-static bool in(const sga_keys *set, int j) { return set->word[j >> 6] >> (j & 63) & 1; }
-
-/* Do the first and the last query attend all keys of the span?  Then so do those between them.  */
-static bool reach_all(const sga_tile *t, const span *s, int64_t start) {
-  const segattn_problem *p = &t->plan->problem;
-  size_t first[2], last[2];
-  if (!p->causal && !p->window)
-    return true;
-  sga_reach(p, t->lowest, start, (size_t)s->keys, &first[0], &last[0]);
-  sga_reach(p, t->highest, start, (size_t)s->keys, &first[1], &last[1]);
-  return !first[0] && !first[1] && last[0] == (size_t)s->keys && last[1] == (size_t)s->keys;
-}
-
-/* Narrows the span to the keys that causality and window leave to some row; false when there are none.  */
-static bool reach(const sga_tile *t, span *s) {
-  size_t first[SGA_TILE], last[SGA_TILE], low = SIZE_MAX, high = 0;
-  int64_t start = sga_segment_start(s->segment, t->batch) + (int64_t)s->from;
-  if ((s->whole = reach_all(t, s, start)))
-    return true;
-  for (size_t i = 0; i < t->n; i++) {
-    sga_reach(&t->plan->problem, t->position[i], start, (size_t)s->keys, &first[i], &last[i]);
-    if (first[i] < last[i]) {
-      low = first[i] < low ? first[i] : low;
-      high = last[i] > high ? last[i] : high;
-    }
-  }
-  if (low >= high)
-    return false;
-  for (size_t i = 0; i < t->n; i++)
-    s->live[i] = first[i] < last[i] ? keys_from((int)(first[i] - low), (int)(last[i] - low)) : (sga_keys){ { 0, 0 } };
-  s->from += low;
-  s->keys = (int)(high - low);
-  return true;
-}
-
-/* max(mask log2 e, -MAX) in double, rounded once; a mask of -inf (or false) skips the key.  */
-static void mask_row(const sga_tile *t, span *s, size_t i) {
-  const segattn_tensor *m = &s->segment->mask;
-  const double lowest = t->plan->number == SEGATTN_F32 ? -0x1.fffffep127 : -0x1.fffffffffffffp1023;
-  size_t head = t->head[i];
-  const char *from = sga_at(m, m->shape[0] == 1 ? 0 : t->batch, m->shape[1] == 1 ? 0 : head, t->query[i]);
-  double *x = t->scratch->mask;
-  sga_format_of(m->format)->to_f64(from + (ptrdiff_t)s->from * m->stride[SEGATTN_DIM], m->stride[SEGATTN_DIM], x,
-                                   (size_t)s->keys);
-  for (int j = 0; j < s->keys; j++) {
-    double y = x[j] * SGA_LOG2E;
-    if (x[j] == -(double)INFINITY)
-      s->live[i].word[j >> 6] &= ~((uint64_t)1 << (j & 63));
-    y = y < lowest ? lowest : y;
-    size_t at = t->slabs->many ? i / SGA_LANES * SGA_LANES * SGA_BLOCK + (size_t)j * SGA_LANES + i % SGA_LANES
-                               : i * SGA_BLOCK + (size_t)j;
-    if (t->plan->number == SEGATTN_F32)
-      ((float *)t->scratch->bias)[at] = (float)y;
-    else
-      ((double *)t->scratch->bias)[at] = y;
-  }
-}
-
-static bool attended(const sga_tile *t, span *s) {
-  if (!reach(t, s))
-    return false;
-  s->any = keys_from(0, s->keys);
-  for (size_t i = 0; s->whole && i < t->n; i++)
-    s->live[i] = s->any;
-  if (s->whole && !s->segment->mask.data)
-    return true;
-  s->whole = false;
-  s->any = (sga_keys){ { 0, 0 } };
-  for (size_t i = 0; i < t->n; i++) {
-    if (s->segment->mask.data)
-      mask_row(t, s, i);
-    for (int w = 0; w < 2; w++)
-      s->any.word[w] |= s->live[i].word[w];
-  }
-  return s->any.word[0] || s->any.word[1];
-}
+#include "span.h"
 
 /* ---- keys and values as the kernel reads them ---- */
 
-static bool full(const span *s) {
-  sga_keys all = keys_from(0, s->keys);
+static bool full(const sga_span *s) {
+  sga_keys all = sga_keys_from(0, s->keys);
   return s->any.word[0] == all.word[0] && s->any.word[1] == all.word[1];
 }
 
-/* What the kernel can read where it lies: numbers, or 16-bit floats in f32 arithmetic and few rows, in order, aligned, with padded
-   dimensions and all keys to be read.  */
-static bool ready(const sga_tile *t, const span *s, const segattn_tensor *x, size_t pad, const char *at, sga_stored *stored) {
+/* What the kernel can read where it lies: numbers, or 16-bit floats in f32 arithmetic and few rows, in order, aligned, with
+   padded dimensions and all keys to be read.  */
+static bool ready(const sga_tile *t, const sga_span *s, const segattn_tensor *x, size_t pad, const char *at, sga_stored *stored) {
   ptrdiff_t size = (ptrdiff_t)sga_format_of(x->format)->bytes;
   bool as_numbers = x->format == t->plan->number, as_16 = !t->slabs->many && sga_narrow(t->plan, x, at, stored);
   if (as_numbers)
     *stored = SGA_NUMBERS;
   return (as_numbers || as_16) && x->stride[SEGATTN_DIM] == size && x->shape[SEGATTN_DIM] == pad &&
-         x->stride[SEGATTN_POS] > 0 && !((uintptr_t)(x->stride[SEGATTN_POS] | (ptrdiff_t)(uintptr_t)at) & (uintptr_t)(size - 1)) &&
+         x->stride[SEGATTN_POS] > 0 && !(((uintptr_t)x->stride[SEGATTN_POS] | (uintptr_t)at) & (uintptr_t)(size - 1)) &&
          full(s);               /* size is a power of two */
 }
 
-/* How many keys ahead rows that are taken one by one ask for: a block; less in a token-major cache, where the hardware fetches nothing by
-   itself and lines that were asked for early are lost again (32768 keys in f16: 9.6 ms so, 13 ms a block ahead).  */
+/* How many keys ahead rows that are taken one by one ask for: a block; less in a token-major cache, where the hardware
+   fetches nothing by itself and lines that were asked for early are lost again (32768 keys in f16: 9.6 ms so, 13 ms a block
+   ahead).  */
 static size_t few_ahead(const segattn_tensor *x) {
   return sga_heads_adjacent(x) ? 32 : SGA_BLOCK;
 }
 
-/* Where the key lies that comes `n` keys after the span's first one (as many as the segment has, where these are fewer), NULL where none does:
-   K or V, of the segment or of the following one if its keys are stored and spaced alike.  */
-static const char *key_ahead(const sga_tile *t, const span *s, bool value, size_t n) {
+/* Where the key lies that comes `n` keys after the span's first one (as many as the segment has, where these are fewer), NULL
+   where none does: K or V, of the segment or of the following one if its keys are stored and spaced alike.  */
+static const char *key_ahead(const sga_tile *t, const sga_span *s, bool value, size_t n) {
   const segattn_tensor *x = value ? &s->segment->v : &s->segment->k;
   size_t keys = x->shape[SEGATTN_POS], from = s->from + (n < keys ? n : keys);
   if (from >= keys && s->following) {
@@ -144,8 +50,8 @@ static const char *key_ahead(const sga_tile *t, const span *s, bool value, size_
   return from < x->shape[SEGATTN_POS] ? sga_at(x, t->batch, t->kv_head, from) : NULL;
 }
 
-static const void *elements(const sga_tile *t, const span *s, bool value, void *scratch, size_t pad, size_t *stride, ptrdiff_t *ahead,
-                            sga_stored *stored) {
+static const void *elements(const sga_tile *t, const sga_span *s, bool value, void *scratch, size_t pad, size_t *stride,
+                            ptrdiff_t *ahead, sga_stored *stored) {
   const segattn_plan *plan = t->plan;
   const segattn_tensor *x = value ? &s->segment->v : &s->segment->k;
   const char *at = sga_at(x, t->batch, t->kv_head, s->from);
@@ -161,7 +67,7 @@ static const void *elements(const sga_tile *t, const span *s, bool value, void *
   *stored = SGA_NUMBERS;
   for (int j = 0; j < s->keys; j++) {
     void *row = sga_number_at(plan, scratch, (size_t)j * pad);
-    if (in(&s->any, j))
+    if (sga_in(&s->any, j))
       sga_decode(plan, x, at + j * x->stride[SEGATTN_POS], row, x->shape[SEGATTN_DIM], pad);
     else
       memset(row, 0, pad * plan->kernel->size);
@@ -176,11 +82,11 @@ static double slope_of(const sga_tile *t, size_t i) {
   return slopes ? sga_round(t->plan, slopes[t->head[i]] * SGA_LOG2E) : 0;
 }
 
-static int64_t distance_of(const sga_tile *t, const span *s, size_t i) {
+static int64_t distance_of(const sga_tile *t, const sga_span *s, size_t i) {
   return sga_segment_start(s->segment, t->batch) + (int64_t)s->from - t->position[i];
 }
 
-static void piece_row(const sga_tile *t, const span *s, sga_piece *p, sga_rows tile, int r, size_t i) {
+static void piece_row(const sga_tile *t, const sga_span *s, sga_piece *p, sga_rows tile, int r, size_t i) {
   const segattn_plan *plan = t->plan;
   sga_rows rows = sga_slab_row(plan, t->slabs, tile, i, NULL);
   p->q[r] = sga_number_at(plan, t->q, i * plan->pad_k);
@@ -202,7 +108,7 @@ static int last_key(const sga_keys *set) {
 }
 
 /* SGA_ROWS rows at a time.  */
-static void absorb_few(const sga_tile *t, const span *s, int slab) {
+static void absorb_few(const sga_tile *t, const sga_span *s, int slab) {
   const segattn_plan *plan = t->plan;
   sga_rows tile = sga_slab_tile(plan, t->slabs, slab, t->tile);
   sga_piece p;
@@ -226,7 +132,7 @@ static void absorb_few(const sga_tile *t, const span *s, int slab) {
 }
 
 /* For each key the lanes of rows [row, row + n) that attend it: a bit changes where a row begins or ends to attend keys.  */
-static void transpose(const span *s, size_t row, size_t n, uint32_t lanes[SGA_BLOCK]) {
+static void transpose(const sga_span *s, size_t row, size_t n, uint32_t lanes[SGA_BLOCK]) {
   memset(lanes, 0, SGA_BLOCK * sizeof *lanes);
   for (size_t i = 0; i < n; i++) {
     uint64_t last = 0;
@@ -242,7 +148,7 @@ static void transpose(const span *s, size_t row, size_t n, uint32_t lanes[SGA_BL
 }
 
 /* The keys up to the last one that rows [row, row + n) attend; *all: do they all attend all of these?  */
-static int keys_of(const span *s, size_t row, size_t n, bool *all) {
+static int keys_of(const sga_span *s, size_t row, size_t n, bool *all) {
   sga_keys any = { { 0, 0 } }, each = { { ~(uint64_t)0, ~(uint64_t)0 } };
   for (size_t i = row; i < row + n; i++)
     for (int w = 0; w < 2; w++) {
@@ -250,7 +156,7 @@ static int keys_of(const span *s, size_t row, size_t n, bool *all) {
       each.word[w] &= s->live[i].word[w];
     }
   int keys = last_key(&any) + 1;
-  sga_keys wanted = keys_from(0, keys);
+  sga_keys wanted = sga_keys_from(0, keys);
   *all = each.word[0] == wanted.word[0] && each.word[1] == wanted.word[1];
   return keys;
 }
@@ -272,7 +178,7 @@ static void absorb_nothing(const sga_tile *t, const sga_lanes *p) {
 }
 
 /* What SGA_LANES rows from `row` on differ in from the others of the tile.  */
-static void absorb_lanes(const sga_tile *t, const span *s, const step *to, sga_lanes *p, size_t row) {
+static void absorb_lanes(const sga_tile *t, const sga_span *s, const step *to, sga_lanes *p, size_t row) {
   const segattn_plan *plan = t->plan;
   uint32_t live[SGA_BLOCK];
   double slope[SGA_LANES] = { 0 };
@@ -307,18 +213,19 @@ static void absorb_lanes(const sga_tile *t, const span *s, const step *to, sga_l
 }
 
 /* The rows of the span's keys one block on.  */
-static sga_ahead next_rows(const sga_tile *t, const span *s, bool value) {
+static sga_ahead next_rows(const sga_tile *t, const sga_span *s, bool value) {
   const segattn_tensor *x = value ? &s->segment->v : &s->segment->k;
   return (sga_ahead){ key_ahead(t, s, value, SGA_BLOCK), x->stride[SEGATTN_POS],
                       segattn_format_bytes(x->format, x->shape[SEGATTN_DIM]) };
 }
 
-static void absorb_many(const sga_tile *t, const span *s, const step *to) {
+static void absorb_many(const sga_tile *t, const sga_span *s, const step *to) {
   const segattn_plan *plan = t->plan;
   sga_stored stored;
   ptrdiff_t ahead;
   sga_lanes p = { .dim_k = plan->pad_k, .dim_v = plan->pad_v, .score = &plan->score, .scores = t->scratch->weights,
-                  .counts = t->counts, .fresh = to->fresh, .levels = to->levels, .turns = (int)((t->n + SGA_LANES - 1) / SGA_LANES) };
+                  .counts = t->counts, .fresh = to->fresh, .levels = to->levels,
+                  .turns = (int)((t->n + SGA_LANES - 1) / SGA_LANES) };
   p.k = elements(t, s, false, t->scratch->k, plan->pad_k, &p.k_stride, &ahead, &stored);
   p.v = elements(t, s, true, t->scratch->v, plan->pad_v, &p.v_stride, &ahead, &stored);
   p.k_next = next_rows(t, s, false);
@@ -327,8 +234,8 @@ static void absorb_many(const sga_tile *t, const span *s, const step *to) {
     absorb_lanes(t, s, to, &p, row);
 }
 
-static void absorb_span(const sga_tile *t, span *s, const step *to) {
-  bool some = attended(t, s);
+static void absorb_span(const sga_tile *t, sga_span *s, const step *to) {
+  bool some = sga_span_attended(t, s);
   if (some && t->slabs->many) {
     absorb_many(t, s, to);
     return;
@@ -341,7 +248,7 @@ static void absorb_span(const sga_tile *t, span *s, const step *to) {
 }
 
 /* Absorbs a span of one block; `closes`: it is the block's last, for keys of another follow.  */
-static void absorb_in_block(const sga_tile *t, span *s, uint64_t block, bool closes) {
+static void absorb_in_block(const sga_tile *t, sga_span *s, uint64_t block, bool closes) {
   sga_join joins[SGA_SLABS];
   step to = { .joins = joins };
   int n = sga_tree_enter(t->tree, block, joins, &to.fresh);
@@ -364,7 +271,7 @@ void sga_tile_absorb(const sga_tile *t, const segattn_segment *segment, const se
   for (size_t j = (size_t)(from - start); j < keys;) {
     uint64_t block = sga_block_of(start + (int64_t)j);
     size_t in_block = (size_t)(sga_block_start(block + 1) - (start + (int64_t)j));
-    span s;
+    sga_span s;
     s.segment = segment;
     s.following = following;
     s.from = j;

@@ -56,7 +56,8 @@ void sga_slab_clear(const segattn_plan *plan, const sga_slabs *slabs, int number
   plan->kernel->clear(sga_slab_tile(plan, slabs, number, tile), slabs->tile_rows, plan->pad_v);
 }
 
-void sga_slab_copy(const segattn_plan *plan, const sga_slabs *to, size_t to_tile, const sga_slabs *from, size_t tile, int number) {
+void sga_slab_copy(const segattn_plan *plan, const sga_slabs *to, size_t to_tile, const sga_slabs *from, size_t tile,
+                   int number) {
   memcpy(to->slab[number] + to_tile * tile_bytes(plan, to), from->slab[number] + tile * tile_bytes(plan, from),
          tile_bytes(plan, from));
 }
@@ -111,7 +112,8 @@ void sga_numbers_fill(const segattn_plan *plan, void *numbers, size_t n) {
       d[i] = -(double)INFINITY;
 }
 
-/* lse = e ln 2 + ln l, natural.  ln 2 in two parts: the low one moves the result by less than 2^-55 |lse|, which an f64 sees. */
+/* lse = e ln 2 + ln l, natural.  ln 2 in two parts: the low one moves the result by less than 2^-55 |lse|, which an f64 sees.
+   */
 static double log_sum_exp(double e, double l) {
   if (l == 0)
     return -(double)INFINITY;
@@ -173,8 +175,8 @@ static void store_lanes(const sga_tile *t, size_t first, size_t n, sga_rows rows
     store_row(out, sga_at(out, t->batch, t->head[first + i], t->query[first + i]), plan, to[i], plan->problem.dim_v);
 }
 
-static void output_lanes(const sga_tile *t, size_t first, size_t n, sga_rows rows, const segattn_tensor *out, const segattn_tensor *lse,
-                         segattn_events *events) {
+static void output_lanes(const sga_tile *t, size_t first, size_t n, sga_rows rows, const segattn_tensor *out,
+                         const segattn_tensor *lse, segattn_events *events) {
   const segattn_plan *plan = t->plan;
   uint32_t wanted = n < SGA_LANES ? ((uint32_t)1 << n) - 1 : UINT32_MAX;
   double sinks[SGA_LANES];

@@ -168,8 +168,9 @@ static segattn_status absorb_check(segattn_state *s, const segattn_queries *quer
     return status;
   for (size_t b = 0; b < s->batch && segment->k.shape[SEGATTN_POS]; b++)
     if (sga_segment_start(segment, b) < s->sequences[b].tree.end)
-      return sga_fail(error, SEGATTN_EORDER, "segment.start", "is %lld, before position %lld, where the keys absorbed so far end: "
-                      "absorb it into a state of its own and use segattn_state_merge",
+      return sga_fail(error, SEGATTN_EORDER, "segment.start",
+                      "is %lld, before position %lld, where the keys absorbed so far end: absorb it "
+                      "into a state of its own and use segattn_state_merge",
                       (long long)sga_segment_start(segment, b), (long long)s->sequences[b].tree.end);
   return SEGATTN_OK;
 }
@@ -239,8 +240,8 @@ static segattn_status merge_check(const segattn_state *into, const segattn_state
   if (status)
     return status;
   if (into->batch != from->batch || into->queries != from->queries)
-    return sga_fail(error, SEGATTN_EINVAL, "from", "has batch %zu and %zu queries, expected %zu and %zu as in into", from->batch,
-                    from->queries, into->batch, into->queries);
+    return sga_fail(error, SEGATTN_EINVAL, "from", "has batch %zu and %zu queries, expected %zu and %zu as in into",
+                    from->batch, from->queries, into->batch, into->queries);
   return SEGATTN_OK;
 }
 

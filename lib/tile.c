@@ -24,7 +24,7 @@ void sga_tile_number(sga_tile *t, const segattn_plan *plan, const segattn_querie
   t->kv_head = i / tiles % plan->problem.kv_heads;
   t->batch = i / tiles / plan->problem.kv_heads;
   t->tile = i % (tiles * plan->problem.kv_heads);
-  size_t query = t->row / plan->group, head = t->row % plan->group;     /* divisions are what small calls would spend their time on */
+  size_t query = t->row / plan->group, head = t->row % plan->group;     /* a division a row would take a small call's time */
   for (size_t r = 0; r < t->n; r++) {
     t->query[r] = query;
     t->head[r] = t->kv_head * plan->group + head;
@@ -38,7 +38,8 @@ void sga_tile_number(sga_tile *t, const segattn_plan *plan, const segattn_querie
 /* In integers, for the caller's exception flags.  */
 uint64_t sga_flops(const segattn_plan *plan, const segattn_queries *queries, size_t keys) {
   const size_t *shape = queries->q.shape;
-  const uint64_t factor[] = { shape[SEGATTN_BATCH], shape[SEGATTN_POS], plan->problem.q_heads, keys, plan->pad_k + plan->pad_v };
+  const uint64_t factor[] = { shape[SEGATTN_BATCH], shape[SEGATTN_POS], plan->problem.q_heads, keys,
+                              plan->pad_k + plan->pad_v };
   uint64_t flops = 2;
   for (size_t i = 0; i < sizeof factor / sizeof *factor; i++)
     if (__builtin_mul_overflow(flops, factor[i], &flops))
@@ -52,8 +53,8 @@ static size_t number_bytes(const segattn_plan *plan, size_t n) {
   return (n * plan->kernel->size + 63) / 64 * 64;
 }
 
-/* Rows across lanes have their scores in [key][SGA_LANES], and before that their queries, after that their outputs, row by row; rows one by
-   one have scores, weights and factors of SGA_ROWS.  */
+/* Rows across lanes have their scores in [key][SGA_LANES], and before that their queries, after that their outputs, row by
+   row; rows one by one have scores, weights and factors of SGA_ROWS.  */
 static size_t weights_bytes(const segattn_plan *plan, const sga_need *need) {
   size_t dim = plan->pad_k > plan->pad_v ? plan->pad_k : plan->pad_v;
   return number_bytes(plan, need->lanes ? SGA_LANES * (need->keys > dim ? need->keys : dim) : 3 * SGA_ROWS * SGA_BLOCK);
@@ -64,7 +65,8 @@ size_t sga_query_bytes(const segattn_plan *plan, const sga_need *need) {
 }
 
 size_t sga_scratch_bytes(const segattn_plan *plan, const sga_need *need) {
-  return number_bytes(plan, need->keys * plan->pad_k) + number_bytes(plan, need->keys * plan->pad_v) + weights_bytes(plan, need) +
+  return number_bytes(plan, need->keys * plan->pad_k) + number_bytes(plan, need->keys * plan->pad_v) +
+         weights_bytes(plan, need) +
          (need->mask ? number_bytes(plan, need->rows * SGA_BLOCK) + SGA_BLOCK * sizeof(double) : 0);
 }
 
@@ -99,8 +101,9 @@ static const void *query_row(const sga_tile *t, size_t i, void *room) {
   const segattn_plan *plan = t->plan;
   const segattn_tensor *q = &t->queries->q;
   const char *from = sga_at(q, t->batch, t->head[i], t->query[i]);
-  if (q->format == plan->number && q->stride[SEGATTN_DIM] == (ptrdiff_t)plan->kernel->size && plan->problem.dim_k == plan->pad_k &&
-      (uintptr_t)from % plan->kernel->size == 0)
+  size_t size = plan->kernel->size;
+  if (q->format == plan->number && q->stride[SEGATTN_DIM] == (ptrdiff_t)size && plan->problem.dim_k == plan->pad_k &&
+      (uintptr_t)from % size == 0)
     return from;
   sga_decode(plan, q, from, room, plan->problem.dim_k, plan->pad_k);
   return room;

@@ -2,11 +2,11 @@
 /* The tree of blocks: which accumulators a range of keys holds, and which are joined when.  Positions only; the numbers lie in
    slabs, and every function returns the joins that its caller does to them.
 
-   A leaf is a block of SGA_BLOCK keys of the absolute grid, node (level, i) the join of (level - 1, 2i) and (level - 1, 2i + 1).
-   An empty node is the identity of a join, so a node whose sibling is known to be empty is its own parent ("promotion"): within
-   [first, next), the blocks that this range has passed, what is not held is empty.  That keeps the number of nodes below
-   2 log2(blocks) whatever gaps the positions have.  Blocks between ranges that were merged without touching are not known to
-   be empty: another merge may bring them, exactly.
+   A leaf is a block of SGA_BLOCK keys of the absolute grid, node (level, i) the join of (level - 1, 2i) and (level - 1, 2i +
+   1). An empty node is the identity of a join, so a node whose sibling is known to be empty is its own parent ("promotion"):
+   within [first, next), the blocks that this range has passed, what is not held is empty.  That keeps the number of nodes
+   below 2 log2(blocks) whatever gaps the positions have.  Blocks between ranges that were merged without touching are not
+   known to be empty: another merge may bring them, exactly.
 
    The root depends on the unmasked keys and their positions alone (BOUNDS, lemma 1).  */
 
@@ -226,8 +226,8 @@ static range range_of(const sga_tree *t) {
   return (range){ t->begun, t->first, t->open && t->next <= t->block ? t->block + 1 : t->next };
 }
 
-/* Ranges that touch become one; otherwise the later one is what further segments continue.  `a` and `b` are the ranges before the
-   merge; an open block is not passed yet.  */
+/* Ranges that touch become one; otherwise the later one is what further segments continue.  `a` and `b` are the ranges before
+   the merge; an open block is not passed yet.  */
 static void merge_range(sga_tree *into, range a, range b) {
   range r = a;
   if (!a.begun || (b.begun && b.first > a.next))

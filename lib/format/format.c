@@ -97,8 +97,8 @@ static double power_of_two(int k) {             /* 2^k, -1022 <= k <= 1023 */
   return x;
 }
 
-/* |x| = y 2^(exponent - fraction), y < 2^(fraction + 1); y is rounded by adding 2^52, which ties to even: one rounding.  The scaling is
-   exact, but where y is far below 1/2 and rounds to 0 all the same.  */
+/* |x| = y 2^(exponent - fraction), y < 2^(fraction + 1); y is rounded by adding 2^52, which ties to even: one rounding.  The
+   scaling is exact, but where y is far below 1/2 and rounds to 0 all the same.  */
 uint32_t sga_round_to_format(double x, int fraction, int lowest, int highest) {
   uint64_t bits;
   memcpy(&bits, &x, sizeof bits);

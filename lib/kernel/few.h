@@ -7,9 +7,9 @@
      values    l += p, o += p v           in key order; runs in which every row attends every key
    The reference exponents depend on t alone, so all weights of a piece are known before its values are read.
 
-   Every line of the block after this one is asked for one block ahead, into the second-level cache (32768 keys in f16: 20 ms without, 14 ms
-   into the first level, 12 ms into the second; a line in two or in four, for the hardware to do the rest: 14 to 16 ms; two blocks
-   ahead: 13 ms).  */
+   Every line of the block after this one is asked for one block ahead, into the second-level cache (32768 keys in f16: 20 ms
+   without, 14 ms into the first level, 12 ms into the second; a line in two or in four, for the hardware to do the rest: 14
+   to 16 ms; two blocks ahead: 13 ms).  */
 
 enum { ALL_KEYS = SGA_BLOCK };
 
@@ -43,7 +43,8 @@ static inline const char *key_at(const void *keys, sga_stored stored, size_t str
 /* Scores are made for whole vectors of keys: past the end, the last key's again.  */
 static inline int whole_vecs(int keys) { return (keys + LANES - 1) / LANES * LANES; }
 
-static inline __attribute__((always_inline)) void scores_of(const sga_piece *w, int first, int rows, sga_stored stored, num *s) {
+static inline __attribute__((always_inline)) void scores_of(const sga_piece *w, int first, int rows, sga_stored stored,
+                                                            num *s) {
   enum { TILE = 4 * CHAIN_KEYS };
   const size_t lines = TILE * stored_bytes(stored) / 8;         /* of TILE keys, 8 dimensions */
   const num *q[SCORE_ROWS];

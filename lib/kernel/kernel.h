@@ -15,7 +15,7 @@ enum {
   SGA_BLOCK = 128,              /* keys of a block of the absolute grid */
   SGA_ROWS = 4,                 /* query rows that one kernel call serves: they share a KV head */
   SGA_LANES = 32,               /* query rows that the kernel for many rows serves, one a lane */
-  SGA_TILE = 128,               /* query rows at most that share a block of keys, decoded once and fetched once: a multiple of SGA_LANES */
+  SGA_TILE = 128,               /* query rows at most that share a block of keys, fetched once; a multiple of SGA_LANES */
   SGA_LEVELS = 8,               /* joins at most that a kernel call does by itself */
   SGA_PAD = 16                  /* decoded rows are padded with zeros to a multiple of this many numbers */
 };
@@ -33,7 +33,8 @@ typedef struct sga_score {
   double cap_log2e, scale_over_cap;     /* x = cap_log2e tanh(s scale_over_cap); cap_log2e 0: no softcap */
 } sga_score;
 
-/* What keys and values are stored as where the kernel reads them: numbers, or (f32 arithmetic) 16-bit floats that it decodes.  */
+/* What keys and values are stored as where the kernel reads them: numbers, or (f32 arithmetic) 16-bit floats that it
+   decodes.  */
 typedef enum sga_stored { SGA_NUMBERS, SGA_F16, SGA_BF16 } sga_stored;
 
 /* Keys of one block (a piece of it where a segment ends inside), for up to SGA_ROWS rows that share the keys.  */
@@ -66,7 +67,7 @@ typedef struct sga_ahead { const char *from; ptrdiff_t stride; size_t bytes; } s
 typedef struct sga_lanes {
   int keys, rows;               /* 1 .. SGA_BLOCK, 1 .. SGA_LANES; lanes past the rows hold anything */
   bool fresh;                   /* the accumulators are empty, and their memory holds anything */
-  int levels;                   /* joins that follow: node[i] <- node[i] + what came before, the accumulators first; these are used up */
+  int levels;                   /* joins that follow: node[i] <- node[i] + what came before, `open` first, which is used up */
   size_t dim_k, dim_v;
   const void *k, *v;            /* numbers, as in sga_piece */
   size_t k_stride, v_stride;
@@ -79,7 +80,7 @@ typedef struct sga_lanes {
   const void *bias;             /* numbers [key][SGA_LANES], or NULL */
   const double *slope;          /* [SGA_LANES], as in sga_piece; NULL without slopes */
   const int64_t *distance;      /* [SGA_LANES] */
-  sga_rows open, node[SGA_LEVELS];      /* the accumulators, and what they are joined to: numbers [SGA_LANES], [dim_v][SGA_LANES] */
+  sga_rows open, node[SGA_LEVELS];      /* the accumulators, and what they are joined to: [SGA_LANES], [dim_v][SGA_LANES] */
   void *m;                      /* numbers [SGA_LANES] */
   void *scores;                 /* scratch: numbers [SGA_BLOCK][SGA_LANES], 64-byte aligned */
   sga_counts *counts;
@@ -100,8 +101,8 @@ typedef struct sga_kernel {
   void (*divide_lanes)(sga_rows rows, size_t dim);
   bool (*infinite)(sga_rows row, size_t dim);                           /* is l or an o infinite? */
   uint32_t (*infinite_lanes)(sga_rows rows, size_t dim);                /* a bit per lane */
-  void (*lanes_set)(void *lanes, const void *const *rows, size_t n, size_t dim);        /* numbers [dim][SGA_LANES] <- n rows of padded */
-  void (*lanes_get)(const void *lanes, void *const *rows, size_t n, size_t dim);        /* numbers, lanes past n 0; and back */
+  void (*lanes_set)(void *lanes, const void *const *rows, size_t n, size_t dim);        /* [dim][SGA_LANES] <- n padded rows, */
+  void (*lanes_get)(const void *lanes, void *const *rows, size_t n, size_t dim);        /* other lanes 0; and back */
 } sga_kernel;
 
 #endif

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The block kernel with query rows across lanes: SGA_LANES rows against the keys of one block, in strips of two vectors, or of one where no
-   more rows are left.
+/* The block kernel with query rows across lanes: SGA_LANES rows against the keys of one block, in strips of two vectors, or
+   of one where no more rows are left.
 
    The same rules as few.h, so the same bits; K and V are read as broadcasts from where they lie, only Q is transposed.
      scores    many_scores.h
-     weights   what the scores span is taken while they are in registers; where they are calm (weight.h), one pass makes the weights.
-     values    MANY_DIMS dimensions at a time, in key order: a divisor of the numbers of a cache line (twelve, which fills the registers, but
-               takes two lines of a key as often as one, was no faster).
-     joins     where the block is complete, its sums go from registers into the nodes that they are joined to (2 % of the time less than
-               joining what was stored).  */
+     weights   what the scores span is taken while they are in registers; where they are calm (weight.h), one pass makes
+               the weights.
+     values    MANY_DIMS dimensions at a time, in key order: a divisor of the numbers of a cache line (twelve, which fills the
+               registers, but takes two lines of a key as often as one, was no faster).
+     joins     where the block is complete, its sums go from registers into the nodes that they are joined to (2 % of the time
+               less than joining what was stored).  */
 
 /* ---- exponents ---- */
 
@@ -207,7 +208,8 @@ static void strip_values(const strip *x, int a, int b) {
     values_runs(x, 1, a, b);
 }
 
-/* Of a calm strip whose lanes all attend all keys: one pass, from nothing to the joined sums.  Meanwhile the next values are asked for.  */
+/* Of a calm strip whose lanes all attend all keys: one pass, from nothing to the joined sums.  Meanwhile the next values are
+   asked for.  */
 static inline __attribute__((always_inline)) void strip_values_calm(strip *x, int vecs) {
   const sga_lanes *w = x->w;
   for (int v = 0; v < vecs; v++) {

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Strips: one or two vectors of query rows across lanes, and their scores against the keys of a block (rule 1 of BOUNDS, section 1).
+/* Strips: one or two vectors of query rows across lanes, and their scores against the keys of a block (rule 1 of BOUNDS,
+   section 1).
 
-   Two of the eight chains at a time, c and c + 4, over MANY_KEYS keys: as many accumulators as there are registers; sums of pairs of chains
-   wait in the first-level cache.  One chain at a time over twice the keys was 2 % slower, three vectors of rows over fewer keys no faster.
-   A chain begins with a product in place of a fused operation with +0, which differs in the sign of a zero alone: no weight sees it.
+   Two of the eight chains at a time, c and c + 4, over MANY_KEYS keys: as many accumulators as there are registers; sums of
+   pairs of chains wait in the first-level cache.  One chain at a time over twice the keys was 2 % slower, three vectors of
+   rows over fewer keys no faster.  A chain begins with a product in place of a fused operation with +0, which differs in the
+   sign of a zero alone: no weight sees it.
 
-   What will be read a block later is asked for meanwhile, into the second-level cache, a few lines at a time: prefetches wait for the same
-   buffers as loads that miss, and all of a block at once, while the first strip was made, held up an eighth of the time.  */
+   What will be read a block later is asked for meanwhile, into the second-level cache, a few lines at a time: prefetches wait
+   for the same buffers as loads that miss, and all of a block at once, while the first strip was made, held up an eighth of
+   the time.  */
 
 #define STRIP (2 * LANES)
 #define EACH_KEY(j) _Pragma("GCC unroll 16") for (int j = 0; j < keys; j++)
@@ -69,7 +72,8 @@ static inline __attribute__((always_inline)) void sums_store(sums to, int keys, 
       vec_store(to[j] + v * LANES, a[j][v]);
 }
 
-static inline __attribute__((always_inline)) void sums_add(const sums s, int keys, int vecs, vec a[MANY_KEYS][2]) {   /* a <- s + a */
+/* a <- s + a */
+static inline __attribute__((always_inline)) void sums_add(const sums s, int keys, int vecs, vec a[MANY_KEYS][2]) {
   EACH_KEY(j)
     for (int v = 0; v < vecs; v++)
       a[j][v] = vec_add(vec_load(s[j] + v * LANES), a[j][v]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is done to accumulators before and after keys are absorbed: cleared, sinks and the division (rule 6); and the kernel's row of the
-   table.  */
+/* What is done to accumulators before and after keys are absorbed: cleared, sinks and the division (rule 6); and the kernel's
+   row of the table.  */
 
 static void clear(sga_rows rows, size_t n, size_t dim) {
   num *e = rows.e, *l = rows.l, *o = rows.o;
@@ -86,6 +86,6 @@ static void decode(sga_stored stored, const void *from, void *to, size_t n) {
 }
 
 const sga_kernel SGA_PASTE(sga_kernel, NUM, SGA_ISA) = {
-  SGA_TEXT(NUM), SGA_TEXT(SGA_ISA), sizeof(num), absorb, absorb_lanes, join, join_lanes, decode, clear, sink, sink_lanes, divide,
-  divide_lanes, infinite, infinite_lanes, lanes_set, lanes_get
+  SGA_TEXT(NUM), SGA_TEXT(SGA_ISA), sizeof(num), absorb, absorb_lanes, join, join_lanes, decode, clear, sink, sink_lanes,
+  divide, divide_lanes, infinite, infinite_lanes, lanes_set, lanes_get
 };

@@ -30,7 +30,9 @@ static inline vec vec_zero_below(vec a, vec k, vec limit) {
 static inline vec vec_pow2(vec k) { return _mm512_scalef_ps(_mm512_set1_ps(1), k); }
 static inline vec vec_scale(vec p, vec k) { return _mm512_scalef_ps(p, k); }
 static inline vec vec_select(uint32_t lanes, vec a, vec b) { return _mm512_mask_mov_ps(b, (__mmask16)lanes, a); }
-static inline vec vec_fma_lanes(uint32_t lanes, vec a, vec b, vec c) { return _mm512_mask3_fmadd_ps(a, b, c, (__mmask16)lanes); }
+static inline vec vec_fma_lanes(uint32_t lanes, vec a, vec b, vec c) {
+  return _mm512_mask3_fmadd_ps(a, b, c, (__mmask16)lanes);
+}
 static inline void vec_transpose(vec a[LANES]) {       /* 2 x 2, 4 x 4, then quarters of registers */
   __m512 b[LANES];
   for (int i = 0; i < LANES; i += 2) {

@@ -125,7 +125,9 @@ static inline void vec_transpose(vec a[LANES]) {
   a[1] = y;
 }
 
-static inline chains chains_zero(void) { return (chains){ { vdupq_n_f64(0), vdupq_n_f64(0), vdupq_n_f64(0), vdupq_n_f64(0) } }; }
+static inline chains chains_zero(void) {
+  return (chains){ { vdupq_n_f64(0), vdupq_n_f64(0), vdupq_n_f64(0), vdupq_n_f64(0) } };
+}
 static inline chains chains_query(const num *q) {
   return (chains){ { vld1q_f64(q), vld1q_f64(q + 2), vld1q_f64(q + 4), vld1q_f64(q + 6) } };
 }

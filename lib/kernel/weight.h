@@ -3,9 +3,9 @@
 
    A weight is 2^(t - n) 2^(n - e) with n = rint(t): e decides what underflows and never changes a bit of a weight.
 
-   What t spans tells, before any weight is made, whether a set of keys is calm: no inf, no event, no weight that becomes 0.  The weights
-   of calm keys need no comparison.  (A comparison a vector for events and one for zeros cost 4 % of prefill.)  NaN is not seen by what t
-   spans: its weight is NaN, calm or not.  */
+   What t spans tells, before any weight is made, whether a set of keys is calm: no inf, no event, no weight that becomes 0.
+   The weights of calm keys need no comparison.  (A comparison a vector for events and one for zeros cost 4 % of prefill.)
+   NaN is not seen by what t spans: its weight is NaN, calm or not.  */
 
 #include <math.h>
 
@@ -73,8 +73,9 @@ static inline uint32_t range_wild(range r, vec e) {
          vec_gt(e, vec_set1(NUM_MAX));
 }
 
-/* Lanes that hold no weight yet: their first score that is not -inf sets e before the keys are begun, where it would be an event.  Keys before
-   it have weight 0.  (A first score near -NUM_MAX is no event: it has a weight, and what it adds may overflow before it is scaled to 0.)  */
+/* Lanes that hold no weight yet: their first score that is not -inf sets e before the keys are begun, where it would be an
+   event.  Keys before it have weight 0.  (A first score near -NUM_MAX is no event: it has a weight, and what it adds may
+   overflow before it is scaled to 0.)  */
 static inline uint32_t lanes_empty(vec e, vec l) {
   return ~vec_gt(e, vec_set1(-NUM_MAX)) & ~vec_gt(l, vec_set1(0)) & (uint32_t)ALL_LANES;
 }
