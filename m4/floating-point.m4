@@ -50,6 +50,7 @@ static float divide (float a, float b) { return a / b; }
       [segattn_cv_floating_point=yes], [segattn_cv_floating_point="no (status $?)"],
       [segattn_cv_floating_point="not tried (cross compiling)"])])
   case $segattn_cv_floating_point in #(
-  "no ("*) AC_MSG_ERROR([this compiler with CFLAGS="$CFLAGS" contracts, reorders or drops floating-point operations; see config.log]);;
+  "no ("*)
+    AC_MSG_ERROR([this compiler with CFLAGS="$CFLAGS" contracts, reorders or drops floating-point operations; see config.log]);;
   esac
 ])

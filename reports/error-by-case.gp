@@ -15,7 +15,8 @@ step = ceil((high - low) * 9.5 / (right - left_edge))
 set xtics 10**low, 10**step, 10**high format "10^{%L}"
 if (strip > 0) {
   set xtics add ("0" 10**(low - strip / 2))
-  set object 1 rectangle from 10**(low - strip), graph 0 to 10**low, graph 1 behind fillstyle solid noborder fillcolor rgb "#f0f0f0"
+  set object 1 rectangle from 10**(low - strip), graph 0 to 10**low, graph 1 behind \
+    fillstyle solid noborder fillcolor rgb "#f0f0f0"
 }
 set xlabel "rms(out − exact) / rms(exact)" offset 0, 0.3
 do for [i = 1:rows] {

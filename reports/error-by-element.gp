@@ -25,7 +25,8 @@ do for [m = 1:maps] {
   set bmargin at screen Y(map_low + j * map_step)
   set tmargin at screen Y(map_low + j * map_step + map_height)
   set label 2 title[m] at graph 0, graph 1 left offset 0, 0.6 noenhanced
-  set label 3 (rms[m] > 0 ? sprintf("rms %s", gprintf("%.1t × 10^{%T}", rms[m])) : "rms 0") at graph 1, graph 1 right offset 0, 0.6
+  set label 3 (rms[m] > 0 ? sprintf("rms %s", gprintf("%.1t × 10^{%T}", rms[m])) : "rms 0") \
+    at graph 1, graph 1 right offset 0, 0.6
   set xtics 0, (dims > 128 ? 64 : across > 1 ? 16 : 8), dims scale 0.3 format (m + across > maps ? "%g" : "") offset 0, 0.4
   set ytics 0, every_row, rows scale 0 format (i == 0 ? "%g" : "") offset 0.5, 0
   unset label 4
@@ -53,7 +54,8 @@ do for [p = 1:panels] {
   if (p == panels) { set xlabel "element of the head dimension" offset 0, 0.8 }
   plot for [w in curves[p]] 'data.txt' index maps using (of(int(w))):3 with lines linetype style[int(w)], \
        for [w in curves[p]] '' index maps using (of(int(w)) >= 0 && (int($2) + int(w)) % skip == 0 ? $2 : NaN):3 with points \
-         linetype style[int(w)] dashtype solid pointtype marker(style[int(w)]) pointsize 0.8 * mark_size(style[int(w)]) linewidth 0.6
+         linetype style[int(w)] dashtype solid pointtype marker(style[int(w)]) \
+         pointsize 0.8 * mark_size(style[int(w)]) linewidth 0.6
   unset label
 }
 unset multiplot

@@ -7,7 +7,9 @@ set label 1 "|out − exact|, absolute" at screen X(2.2), screen Y((place_of(pan
 load scripts.'/key.gp'
 set xrange [-0.5:rows - 0.5]
 every_row = ceil(rows * 3.2 / (right - left))           # 3.2 mm a number
-do for [i = 1:rows - 1] { set arrow 1000 + i from i - 0.5, graph 0 to i - 0.5, graph 1 nohead back linewidth 0.5 linecolor rgb rule }
+do for [i = 1:rows - 1] {
+  set arrow 1000 + i from i - 0.5, graph 0 to i - 0.5, graph 1 nohead back linewidth 0.5 linecolor rgb rule
+}
 cap = 0.28 * (right - left > 100 ? 0.5 : 1) / (1 + 0.1 * sides)
 of(i) = (column(1) == i ? column(2) : NaN)
 do for [p = 1:panels] {
@@ -32,7 +34,9 @@ do for [p = 1:panels] {
   if (p == 1) {
     unset label
     unset arrow
-    do for [i = 1:rows - 1] { set arrow 1000 + i from i - 0.5, graph 0 to i - 0.5, graph 1 nohead back linewidth 0.5 linecolor rgb rule }
+    do for [i = 1:rows - 1] {
+      set arrow 1000 + i from i - 0.5, graph 0 to i - 0.5, graph 1 nohead back linewidth 0.5 linecolor rgb rule
+    }
   }
 }
 unset multiplot

@@ -19,9 +19,12 @@ set xtics add ("0" 10**(low - 0.5 * strip))
 if (step == 1) { set mxtics 10 } else { unset mxtics }
 set xlabel "|out − exact|, absolute" offset 0, 0.3
 set label 2 "share of elements below" at screen X(2.6), graph 0.5 center rotate by 90
-set object 1 rectangle from 10**(low - strip), graph 0 to 10**low, graph 1 behind fillstyle solid noborder fillcolor rgb "#f0f0f0"
+set object 1 rectangle from 10**(low - strip), graph 0 to 10**low, graph 1 behind \
+  fillstyle solid noborder fillcolor rgb "#f0f0f0"
 set label 1 "identical bits" at 10**(low - 0.84 * strip), graph 0.5 center rotate by 90 textcolor rgb "#888888"
-do for [i = 1:4] { set arrow i from graph 0, first 0.2 * i to graph 1, first 0.2 * i nohead back linewidth 0.5 linecolor rgb rule }
+do for [i = 1:4] {
+  set arrow i from graph 0, first 0.2 * i to graph 1, first 0.2 * i nohead back linewidth 0.5 linecolor rgb rule
+}
 of(i, part) = (column(1) == i && column(2) == part ? column(3) : NaN)
 line(i) = (column(1) == i && column(2) > 0 ? column(3) : NaN)
 plot for [i = 1:sides] 'data.txt' using (line(i)):4 with lines linetype style[i], \

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # How all figures look.  Lengths are mm on paper, line widths and type are points, whatever the terminal.
 #
-# Given by the program: width, height (mm), columns, point (terminal units), vector (SVG), and for the key: sides, name[], style[],
-# key_across, key_rows.  Colours are Okabe and Ito's (2008; the yellow, too light on white, replaced by grey); each side has
-# its own marker and dash too, so that it is told apart in grey print.
+# Given by the program: width, height (mm), columns, point (terminal units), vector (SVG), and for the key: sides, name[],
+# style[], key_across, key_rows.  Colours are Okabe and Ito's (2008; the yellow, too light on white, replaced by grey); each
+# side has its own marker and dash too, so that it is told apart in grey print.
 
 set encoding utf8
 set key off

@@ -20,7 +20,8 @@ static const struct argp_option options[] = {
   { "list", OPT_LIST, NULL, 0, "the names of the cases, and nothing is timed", 0 },
   { "peers", OPT_PEERS, "LIST", 0, "of torch, ort, ggml, blas, or none (default: all of them)", 0 },
   { "threads", OPT_THREADS, "N", 0, "threads of each contestant, on as many CPUs (default: 1)", 0 },
-  { "isa", OPT_ISA, "NAME", 0, "segattn's instruction set: portable, avx2, avx512 or neon (default: SEGATTN_ISA or the best)", 0 },
+  { "isa", OPT_ISA, "NAME", 0,
+    "segattn's instruction set: portable, avx2, avx512 or neon (default: SEGATTN_ISA or the best)", 0 },
   { "limit", OPT_LIMIT, "SECONDS", 0, "time for one contestant and case (default: 3)", 0 },
   { "quick", OPT_QUICK, NULL, 0, "small cases and little time, to see that everything runs", 0 },
   { "output", 'o', "DIR", 0, "a folder for figures (default: none are drawn)", 0 },
@@ -79,7 +80,8 @@ static int check_suite(const char *suite) {
   for (size_t i = 0; suite && bench_suite_name(i); i++)
     if (!strcmp(suite, bench_suite_name(i)))
       return DONE;
-  return suite ? fail(USAGE, "--suite: unknown suite '%s': expected prefill, decode, small, segments, state or real", suite) : DONE;
+  return !suite ? DONE
+    : fail(USAGE, "--suite: unknown suite '%s': expected prefill, decode, small, segments, state or real", suite);
 }
 
 /* An instruction set for segattn, which its children take from the environment.  */
@@ -208,8 +210,9 @@ static int checked(const bench_options *o) {
 }
 
 int command_bench(int argc, char **argv) {
-  const struct argp argp = { options, parse, NULL, "Times segattn and its peers by turns on the same inputs, and says what share "
-                             "of the machine's limits each reaches and how far each is from the exact result.", NULL, NULL, NULL };
+  static const char doc[] = "Times segattn and its peers by turns on the same inputs, and says what share of the machine's "
+    "limits each reaches and how far each is from the exact result.";
+  const struct argp argp = { options, parse, NULL, doc, NULL, NULL, NULL };
   arguments a = { .o = { .threads = 1, .formats = "pdf,svg,png" }, .only = calloc((size_t)argc + 1, sizeof *a.only) };
   if (!a.only)
     return fail(FILES, "out of memory");

@@ -198,19 +198,22 @@ typedef struct bench_result {
 } bench_result;
 
 bool bench_stopped(void);         /* by Ctrl-C */
-bool bench_listed(const char *list, const char *name);          /* by its name, or what stands before the hyphen; NULL: all are */
+/* By its name, or what stands before the hyphen; NULL: all are.  */
+bool bench_listed(const char *list, const char *name);
 typedef struct bench_meeting bench_meeting;
 /* Starts all that take part; who is missing is in r.  *m is to be freed whatever came of it.  0, USAGE or FILES.  */
 int bench_meeting_alloc(bench_meeting **m, bench_result *r, const bench_options *o);
 void bench_meeting_free(bench_meeting *m);
-int bench_meeting_contest(bench_meeting *m, bench_result *r, const contest *t, const bench_options *o);         /* appends rows */
+/* Appends rows.  */
+int bench_meeting_contest(bench_meeting *m, bench_result *r, const contest *t, const bench_options *o);
 /* Times rows, children[i] that of rows[i], by turns.  */
 void bench_heat(bench_row *const *rows, bench_child *const *children, size_t n, const bench_options *o);
 /* Rates, shares and ratios, once all rows and limits are there.  */
 void bench_derive(bench_result *r);
 void bench_table(const bench_result *r);
 void bench_json(const bench_result *r);
-int bench_figure_check(const char *folder, const char *formats);        /* before the work: can it be drawn?  Makes the folder.  */
+/* Before the work: can it be drawn?  Makes the folder.  */
+int bench_figure_check(const char *folder, const char *formats);
 int bench_figure(const bench_result *r, const char *folder, const char *formats);
 /* Is it the limit of the memory level that the K and V of the case fit in: READ_L2 ...  */
 int bench_level(const bench_limits *l, const bench_case *c);

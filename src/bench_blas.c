@@ -20,8 +20,8 @@
 enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 };          /* of cblas.h */
 enum { BLOCK = 128 };           /* queries; 64 and 256 are no better */
 
-typedef void sgemm_function(int order, int ta, int tb, int m, int n, int k, float alpha, const float *a, int lda, const float *b,
-                            int ldb, float beta, float *c, int ldc);
+typedef void sgemm_function(int order, int ta, int tb, int m, int n, int k, float alpha, const float *a, int lda,
+                            const float *b, int ldb, float beta, float *c, int ldc);
 
 static sgemm_function *sgemm;
 
@@ -74,7 +74,8 @@ static bool hello(char *version, char *isa, size_t size, int threads) {
 
 /* ---- softmax of one row, un-normalised: p = exp(s - max), returns the sum ---- */
 
-/* exp(x) for x <= 0: 2^n 2^f with f in [-1/2, 1/2], the series of 2^f to the 7th power; relative error about (2 + |x|) 2^-24.  */
+/* exp(x) for x <= 0: 2^n 2^f with f in [-1/2, 1/2], the series of 2^f to the 7th power; relative error about
+   (2 + |x|) 2^-24.  */
 static inline __attribute__((always_inline)) float row_exp(float x) {
   const float log2e = 0x1.715476p0f, magic = 0x1.8p23f;
   float t = x * log2e < -126 ? -126 : x * log2e, r = t + magic, f = t - (r - magic);

@@ -3,8 +3,8 @@
 
    Figure bench: the roofline (Williams, Waterman, Patterson 2009).  Across, operations for each byte of q, k, v and out; up,
    GFLOP/s.  The roof is the smaller of the FMA peak and bandwidth times intensity, one slope for each level of memory.  Every
-   contestant has a mark for every case in f32 arithmetic; marks of one case are spread a little sideways, so that equal ones stay
-   visible.  What is timed in f64, which has another roof, is among the numbers only.  */
+   contestant has a mark for every case in f32 arithmetic; marks of one case are spread a little sideways, so that equal ones
+   stay visible.  What is timed in f64, which has another roof, is among the numbers only.  */
 
 #include <math.h>
 #include <stdlib.h>

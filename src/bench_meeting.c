@@ -175,8 +175,8 @@ static int contest_rows(bench_row *rows, bench_child **children, size_t *n, cons
 }
 
 /* Inputs, turns, errors of those who are together; `in` says that the first one is in its case already.  */
-static int heat(bench_row *const *rows, bench_child *const *children, size_t n, bool in, bench_meeting *m, const bench_result *r,
-                const bench_options *o) {
+static int heat(bench_row *const *rows, bench_child *const *children, size_t n, bool in, bench_meeting *m,
+                const bench_result *r, const bench_options *o) {
   int status = DONE;
   for (size_t i = in; i < n && !status && !bench_stopped(); i++) {
     char detail[128];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The table of loops (bench_loop.h), as lib/dispatch.c has the kernels.  This file is compiled without instruction-set flags.  */
+/* The table of loops (bench_loop.h), as lib/dispatch.c has the kernels.  This file is compiled without flags of an
+   instruction set.  */
 
 #include "bench.h"
 

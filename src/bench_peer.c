@@ -66,7 +66,8 @@ const bench_peer *bench_peer_at(size_t i) {
 /* ---- the environment ---- */
 
 static const char *const withheld[] = {         /* what begins so decides on threads, pinning, or instruction sets */
-  "OMP_", "GOMP_", "KMP_", "OPENBLAS_", "GOTO_", "BLIS_", "MKL_", "ATEN_", "DNNL_", "ONEDNN_", "VECLIB_", "NUMEXPR_", "LD_PRELOAD="
+  "OMP_", "GOMP_", "KMP_", "OPENBLAS_", "GOTO_", "BLIS_", "MKL_", "ATEN_", "DNNL_", "ONEDNN_", "VECLIB_", "NUMEXPR_",
+  "LD_PRELOAD="
 };
 
 static bool is_withheld(const char *variable) {
@@ -244,7 +245,8 @@ bench_child *bench_child_alloc(const bench_peer *peer, int threads) {
     c = NULL;
   } else {
     snprintf(number, sizeof number, "%d", threads);
-    char *ours[] = { self, (char[]){ "bench" }, (char[]){ "--serve" }, (char *)peer->variant, (char[]){ "--threads" }, number, NULL };
+    char *ours[] = { self, (char[]){ "bench" }, (char[]){ "--serve" }, (char *)peer->variant, (char[]){ "--threads" }, number,
+                     NULL };
     char *python[] = { (char *)reference_python(), script, (char *)peer->variant, number, NULL };
     *c = (bench_child){ .peer = peer, .to = -1, .from = -1, .errors = tmpfile() };
     signal(SIGPIPE, SIG_IGN);

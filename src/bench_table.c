@@ -20,7 +20,8 @@ static void print_limits(const bench_limits *l, int threads) {
     printf("  %s %.1f / %.1f", l->isa[i], l->gflops[i][BENCH_F32], l->gflops[i][BENCH_F64]);
   printf("\n  reading, GB/s (each thread, over and over):");
   for (size_t i = 0; i < READS; i++)
-    printf("  %s %.1f (%zu %s)", bench_read_name[i], l->gbytes[i], l->bytes[i] >> (i == READ_L2 ? 10 : 20), i == READ_L2 ? "kB" : "MB");
+    printf("  %s %.1f (%zu %s)", bench_read_name[i], l->gbytes[i], l->bytes[i] >> (i == READ_L2 ? 10 : 20),
+           i == READ_L2 ? "kB" : "MB");
   putchar('\n');
 }
 
@@ -122,9 +123,9 @@ void bench_table(const bench_result *r) {
       print_over_parts(first);
   }
   puts("\nFMA %: of the FMA peak of the arithmetic (f64 for f64, else f32), of segattn's instruction set for segattn, else of\n"
-       "the best.  read %: of the read bandwidth of the memory level that K and V fit in; mem. %: of that of the memory.  limit:\n"
-       "of FMA and that level the one that the row is nearer to.  time x: minimum over that of the first line.  rel. rms: error\n"
-       "against the exact result, on 8 rows.  1 call: it took longer than the limit of time.");
+       "the best.  read %: of the read bandwidth of the memory level that K and V fit in; mem. %: of that of the memory.\n"
+       "limit: of FMA and that level the one that the row is nearer to.  time x: minimum over that of the first line.  rel.\n"
+       "rms: error against the exact result, on 8 rows.  1 call: it took longer than the limit of time.");
 }
 
 /* ---- JSON ---- */

@@ -198,8 +198,8 @@ static int shapes_agree(const call *c) {
                 c->name[TENSOR_K]);
   const size_t *m = c->tensor[TENSOR_MASK].shape;
   if (c->name[TENSOR_MASK] && (m[2] < q[2] || m[3] < k[2] || (m[0] != 1 && m[0] != q[0]) || (m[1] != 1 && m[1] != q[1])))
-    return fail(USAGE, "--mask %s is %zu x %zu x %zu x %zu, expected 1 or %zu, 1 or %zu, %zu queries, %zu keys", c->name[TENSOR_MASK],
-                m[0], m[1], m[2], m[3], q[0], q[1], q[2], k[2]);
+    return fail(USAGE, "--mask %s is %zu x %zu x %zu x %zu, expected 1 or %zu, 1 or %zu, %zu queries, %zu keys",
+                c->name[TENSOR_MASK], m[0], m[1], m[2], m[3], q[0], q[1], q[2], k[2]);
   return DONE;
 }
 

@@ -204,9 +204,9 @@ int case_measure_reference(result *r, const reference *ref) {
     return DONE;
   for (int a = 0; a < SEGATTN_AXES; a++)
     if (ref->out.shape[a] != r->segmented.out.shape[a])
-      return fail(FILES, "reference %s of case %s is %zu x %zu x %zu x %zu, expected %zu x %zu x %zu x %zu", ref->provider, r->id,
-                  ref->out.shape[0], ref->out.shape[1], ref->out.shape[2], ref->out.shape[3], r->segmented.out.shape[0],
-                  r->segmented.out.shape[1], r->segmented.out.shape[2], r->segmented.out.shape[3]);
+      return fail(FILES, "reference %s of case %s is %zu x %zu x %zu x %zu, expected %zu x %zu x %zu x %zu",
+                  ref->provider, r->id, ref->out.shape[0], ref->out.shape[1], ref->out.shape[2], ref->out.shape[3],
+                  r->segmented.out.shape[0], r->segmented.out.shape[1], r->segmented.out.shape[2], r->segmented.out.shape[3]);
   segattn_format narrow = segattn_format_bytes(ref->out.format, 1) < segattn_format_bytes(r->segmented.out.format, 1)
                         ? ref->out.format : r->segmented.out.format;
   snprintf(pair, sizeof pair, "segmented-%s", ref->provider);

@@ -58,7 +58,8 @@ int inputs_shape(case_spec *c) {
   if (status != DONE)
     return status;
   if (c->q_start != INT64_MIN && c->q_start != q_start)
-    return fail(USAGE, "%s: q_start is %" PRId64 " there, but the experiment says %" PRId64, c->input.path, q_start, c->q_start);
+    return fail(USAGE, "%s: q_start is %" PRId64 " there, but the experiment says %" PRId64, c->input.path, q_start,
+                c->q_start);
   c->q_start = q_start;
   take_scale(c, scale);
   return DONE;

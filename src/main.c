@@ -50,11 +50,13 @@ static int finish(int status) {
   return status;
 }
 
-/* After a call OpenMP's threads shall sleep, not spin until the next one.  The runtime reads its wait policy as it is loaded, so the
-   program starts anew with it, unless one is set; where that fails it goes on as it is.  The bench says what its children do.  */
+/* After a call OpenMP's threads shall sleep, not spin until the next one.  The runtime reads its wait policy as it is loaded,
+   so the program starts anew with it, unless one is set; where that fails it goes on as it is.  The bench says what its
+   children do.  */
 static void wait_passively(char **argv) {
   char path[4096];
-  ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);        /* under a debugger the link may not be us, what it says is */
+  /* Under a debugger the link may not be us, what it says is.  */
+  ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
   if (n > 0 && !getenv("OMP_WAIT_POLICY") && strcmp(argv[1], "bench") && !setenv("OMP_WAIT_POLICY", "passive", 1)) {
     path[n] = 0;
     execv(path, argv);

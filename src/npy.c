@@ -147,8 +147,8 @@ static int read_header(header *h, const char *bytes, size_t n, const char *path)
   char *text = NULL;
   int status = header_text(h, &text, (const unsigned char *) bytes, n, path);
   if (status == DONE && !parse_header(h, text))
-    status = fail(FILES, "%s: header '%.100s' is damaged or of a structured type: expected descr (one type of numbers), fortran_order "
-                  "and shape", path, text);
+    status = fail(FILES, "%s: header '%.100s' is damaged or of a structured type: expected descr (one type of numbers), "
+                  "fortran_order and shape", path, text);
   else if (status == DONE && (h->rank < 1 || h->rank > SEGATTN_AXES))
     status = fail(USAGE, "%s: has %d axes, expected 2 to 4", path, h->rank);
   free(text);

@@ -118,6 +118,6 @@ const figure figure_cache = { .name = "mixed-cache", .title = "Error of mixed ca
   .csv = cache_csv, .tex = cache_tex, .table = cache_table, .applies = caches_vary,
   .needs = "caches of different bits a value, computed by this version: run the experiment again",
   .caption = "Relative rms error against the bits of a stored value, the mean over all K and V.  Quantisation: exact attention "
-  "on the stored inputs against exact attention on the inputs before storage.  Arithmetic: the output against exact attention on "
-  "the stored inputs.  Each is divided by the rms of its exact side; the total is at most their sum.  A line is one format of "
-  "the bulk; along it more recent keys are kept in f16, unless said otherwise." };
+  "on the stored inputs against exact attention on the inputs before storage.  Arithmetic: the output against exact attention "
+  "on the stored inputs.  Each is divided by the rms of its exact side; the total is at most their sum.  A line is one format "
+  "of the bulk; along it more recent keys are kept in f16, unless said otherwise." };

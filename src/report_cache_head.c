@@ -108,6 +108,6 @@ const figure figure_cache_head = { .name = "mixed-cache-by-head", .title = "Erro
   .draw = draw, .csv = csv, .applies = caches_vary,
   .needs = "caches of different bits a value, computed by this version: run the experiment again",
   .caption = "What quantisation costs each head: rms over queries and elements of exact attention on the stored inputs minus "
-  "exact attention on the inputs before storage, divided by the rms of the latter in that head.  Marker: fewest recent keys kept "
-  "(none, where there is such a case); the line ends at the most.  Where there is no room for all formats, the first ones of the "
-  "experiment." };
+  "exact attention on the inputs before storage, divided by the rms of the latter in that head.  Marker: fewest recent keys "
+  "kept (none, where there is such a case); the line ends at the most.  Where there is no room for all formats, the first ones "
+  "of the experiment." };

@@ -86,7 +86,8 @@ void cache_table(FILE *f, const report *r) {
   }
   fputc('\n', f);
   if (t.c->left_out > 0)
-    fprintf(f, "Left out: %zu cases (more than %d subjects or %d formats, segments that the file does not list, or no errors).\n",
+    fprintf(f, "Left out: %zu cases (more than %d subjects or %d formats, segments that the file does not list, or no "
+            "errors).\n",
             t.c->left_out, MAX_SUBJECTS, MAX_CURVES);
 }
 

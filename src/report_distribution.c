@@ -105,6 +105,7 @@ static void csv(FILE *f, const report *r, const group *of) {
   }
 }
 
-const figure figure_distribution = { .name = "error-distribution", .title = "Distribution of the error", .draw = draw, .csv = csv,
-  .caption = "Share of all elements whose error is below x.  Markers in the strip at the left: share of elements without any error "
-  "(identical bits)." };
+const figure figure_distribution = { .name = "error-distribution", .title = "Distribution of the error", .draw = draw,
+  .csv = csv,
+  .caption = "Share of all elements whose error is below x.  Markers in the strip at the left: share of elements without any "
+  "error (identical bits)." };

@@ -59,7 +59,8 @@ static void scale_statistics(writer *w) {
   for (size_t i = 0; i < BINS; i++)
     edge[i] = bin_edge(i);
   hid_t id = scale_make(w, "bin", BINS, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, edge);
-  h5_put_text(w->f, id, "meaning", "lower edge of the bin of |difference|; the first counts exact zeros, the last infinite ones");
+  h5_put_text(w->f, id, "meaning",
+              "lower edge of the bin of |difference|; the first counts exact zeros, the last infinite ones");
 }
 
 static hid_t scale_find(writer *w, const char *name, hsize_t n) {

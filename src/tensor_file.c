@@ -41,8 +41,8 @@ int tensor_arrange(array *a, const char *name, const char *axes, int rank) {
   const char *letters = axes && !mask ? axes : default_axes(mask, rank);
   int status = DONE;
   if (!letters)
-    status = fail(USAGE, "%s: has %d axes, expected 3 (head, position, dim) or 4 (batch, head, position, dim); say what they are with "
-                  "--axes", name, rank);
+    status = fail(USAGE, "%s: has %d axes, expected 3 (head, position, dim) or 4 (batch, head, position, dim); say what they "
+                  "are with --axes", name, rank);
   else if (!axes_good(letters))
     status = fail(USAGE, "%s: axes '%s': expected each of the letters b h p d at most once", name, letters);
   else if (segattn_format_block(a->format) > 1 && letters[strlen(letters) - 1] != 'd')

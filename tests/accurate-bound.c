@@ -4,8 +4,8 @@
 
        accurate-bound [problems a family and arithmetic]
 
-   Seen to fail without: what underflow may lose (lost-outlier), the chains (one and two keys), the errors of the scores (most), the
-   rounding of q.k (spread, events, one-key), exp2 (two keys), sums of subnormals (two-tiny), the division (one-key).  */
+   Seen to fail without: what underflow may lose (lost-outlier), the chains (one and two keys), the errors of the scores (most),
+   the rounding of q.k (spread, events, one-key), exp2 (two keys), sums of subnormals (two-tiny), the division (one-key).  */
 
 #include <math.h>
 #include <stdint.h>
@@ -133,8 +133,8 @@ static void check_family(const trial_family *f, bool f64, uint64_t problems) {
   }
   qsort(y.ratio, y.n, sizeof *y.ratio, by_size);
   ok(done_all && y.outside == 0 && y.n && !y.unbounded,
-     "%s %s: error / bound at most %.3f, median %.4f; lse %.3f; %zu elements, %zu without a bound", f->name, f64 ? "f64" : "f32",
-     y.n ? y.ratio[y.n - 1] : 0, y.n ? y.ratio[y.n / 2] : 0, y.worst_lse, y.n, y.unbounded);
+     "%s %s: error / bound at most %.3f, median %.4f; lse %.3f; %zu elements, %zu without a bound",
+     f->name, f64 ? "f64" : "f32", y.n ? y.ratio[y.n - 1] : 0, y.n ? y.ratio[y.n / 2] : 0, y.worst_lse, y.n, y.unbounded);
   if (y.outside)
     diag("%zu outside", y.outside);
   free(y.ratio);
@@ -164,8 +164,9 @@ static double bound_of(double k0, double v0, double mask0, double scale) {
 static void check_limits(void) {
   double usual = bound_of(0, 2, 0, 1);
   ok(usual > 0 && usual < 2e-6, "two keys: bound %g", usual);
-  ok(isnan(bound_of((double) NAN, 2, 0, 1)) && isnan(bound_of((double) INFINITY, 2, 0, 1)) && isnan(bound_of(0, (double) NAN, 0, 1)) &&
-     isnan(bound_of(0, 2, (double) NAN, 1)) && isnan(bound_of(0, 2, (double) INFINITY, 1)), "NaN where the exact result is undefined");
+  ok(isnan(bound_of((double) NAN, 2, 0, 1)) && isnan(bound_of((double) INFINITY, 2, 0, 1)) &&
+     isnan(bound_of(0, (double) NAN, 0, 1)) && isnan(bound_of(0, 2, (double) NAN, 1)) &&
+     isnan(bound_of(0, 2, (double) INFINITY, 1)), "NaN where the exact result is undefined");
   ok(isinf(bound_of(2, 2, 0, 1e38 * 3)) && isinf(bound_of(0, 3e38, 0, 1)) && isinf(bound_of(0, (double) INFINITY, 0, 1)),
      "inf where a score or a sum may overflow");
   double alone = bound_of((double) NAN, (double) NAN, -(double) INFINITY, 1);

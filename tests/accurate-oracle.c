@@ -124,7 +124,8 @@ static double half_ulp(double x) {
   return 0.5 * (nextafter(fabs(x), INFINITY) - fabs(x));
 }
 
-/* Where an infinite value meets a weight that is 0 in MPFR's range too, its product is NaN there, and infinite in the oracle.  */
+/* Where an infinite value meets a weight that is 0 in MPFR's range too, its product is NaN there, and infinite in the
+   oracle.  */
 static bool differ(double computed, double exact) {
   return isnan(exact) ? isfinite(computed) : computed != exact;
 }
@@ -175,8 +176,8 @@ static const problem problems[] = {
   {"batch and heads", F32, F16, F32, 2, 4, 2, 3, 17, 7, 5, .scale = -0.4, .q_size = 1, .k_size = 1, .v_size = 1},
   {"causal", F32, F32, F32, 1, 2, 2, 20, 20, 9, 3, .scale = 0.4, .causal = true, .q_size = 1, .k_size = 1, .v_size = 1},
   {"window", F32, F32, F32, 1, 2, 2, 20, 20, 9, 3, .scale = 0.4, .window = 3, .q_size = 1, .k_size = 1, .v_size = 1},
-  {"causal window, slopes, sinks", F32, F32, F32, 1, 4, 2, 12, 20, 9, 3, .scale = 0.4, .causal = true, .slopes = true, .sinks = true,
-   .window = 5, .q_size = 1, .k_size = 1, .v_size = 1},
+  {"causal window, slopes, sinks", F32, F32, F32, 1, 4, 2, 12, 20, 9, 3, .scale = 0.4, .causal = true, .slopes = true,
+   .sinks = true, .window = 5, .q_size = 1, .k_size = 1, .v_size = 1},
   {"softcap", F32, F32, F32, PLAIN, .scale = 0.4, .softcap = 5, .q_size = 2, .k_size = 2, .v_size = 1},
   {"softcap, saturated", F32, F32, F32, PLAIN, .scale = 9, .softcap = 30, .slopes = true,
    .q_size = 20, .k_size = 20, .v_size = 1},
@@ -212,8 +213,8 @@ static void test_problems(random_stream *r) {
     make_data(&d, p, r);
     attend(&d);
     verdict v = judge(p, &d);
-    ok(v.outside == 0 && v.lse_outside == 0, "%s: each element within its stated error (%.3f of it; %.3g ulp)", p->name, v.worst,
-       v.largest_ulp);
+    ok(v.outside == 0 && v.lse_outside == 0, "%s: each element within its stated error (%.3f of it; %.3g ulp)", p->name,
+       v.worst, v.largest_ulp);
     if (v.outside || v.lse_outside)
       diag("%zu elements, %zu lse outside", v.outside, v.lse_outside);
     if (p->fill == NORMAL && p->k_size < 1e3)
@@ -240,7 +241,8 @@ static void test_random(random_stream *r, size_t n) {
                  .softcap = random_word(r) % 3 ? 0 : pick(r, sizes + 1, 4), .causal = random_word(r) % 2,
                  .slopes = random_word(r) % 3 == 0, .sinks = random_word(r) % 3 == 0,
                  .window = random_word(r) % 2 ? 0 : 1 + random_word(r) % 20, .mask = random_word(r) % 5,
-                 .fill = random_word(r) % 3, .q_size = pick(r, sizes, 5), .k_size = pick(r, sizes, 5), .v_size = pick(r, sizes, 6)};
+                 .fill = random_word(r) % 3, .q_size = pick(r, sizes, 5), .k_size = pick(r, sizes, 5),
+                 .v_size = pick(r, sizes, 6)};
     data d;
     make_data(&d, &p, r);
     attend(&d);

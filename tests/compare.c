@@ -25,8 +25,8 @@ static void describe(const test_case *t, const variant *w, enum kind kind) {
   diag("%s: differs; repeat with%s -s %llu -f %llu -n 1 -v", comparisons[kind].name, t->every_format ? " -e" : "",
        (unsigned long long) t->seed, (unsigned long long) t->index);
   drawn_describe(&t->d);
-  diag("  variant: batch %zu+%zu, heads %zu+%zu, queries %zu+%zu, cut %d at %zu, empties %d, left %zu, right %zu, joined %d", w->b,
-       w->batch, w->h, w->heads, w->i, w->queries, (int) w->cut, w->cut_at, w->empties, w->left, w->right, w->joined);
+  diag("  variant: batch %zu+%zu, heads %zu+%zu, queries %zu+%zu, cut %d at %zu, empties %d, left %zu, right %zu, joined %d",
+       w->b, w->batch, w->h, w->heads, w->i, w->queries, (int) w->cut, w->cut_at, w->empties, w->left, w->right, w->joined);
   diag("  fill %d, wide %d, garbage %d, mask %d, route %d, %s, %d threads, axes q %s k %s v %s mask %s out %s lse %s",
        w->fill_gaps, w->wide, w->garbage, w->other_mask, (int) w->route, w->isa, w->threads, w->q.axes, w->k.axes,
        w->v.axes, w->mask.axes, w->out.axes, w->lse.axes);

@@ -13,8 +13,8 @@ typedef struct guarded {
 } guarded;
 
 /* A copy of t, whose elements lie in C order, in which each position (or head: `axis`) has `stride` bytes for itself,
-   filled with 0xff first (NaN in every float format, and as the scale of a block).  Those for which `hidden` (NULL: none) is true
-   cannot be read.  */
+   filled with 0xff first (NaN in every float format, and as the scale of a block).  Those for which `hidden` (NULL: none) is
+   true cannot be read.  */
 guarded guard_spread(segattn_tensor *t, int axis, size_t stride, const bool *hidden);
 /* A copy between two pages that cannot be read, which it touches at its end, or at its beginning.  `t` has its elements in C
    order, one head, one batch.  */

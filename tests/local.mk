@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# TAP tests.  right-*: results; accurate-*: errors against stated bounds; robust-*: bad input and bad days; semantics-*: what happens at
-# the edges, row by row (SEMANTICS).
+# TAP tests.  right-*: results; accurate-*: errors against stated bounds; robust-*: bad input and bad days; semantics-*: what
+# happens at the edges, row by row (SEMANTICS).
 # C programs that look at private names of the library link libsga.la; those of the program link libprogram.la too.
 
 TEST_EXTENSIONS = .sh

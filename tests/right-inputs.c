@@ -184,7 +184,8 @@ static void test_import(void) {
   c.input.layer = 18;
   bool shaped = inputs_shape(&c) == 0;
   ok(shaped && c.batch == 1 && c.q_heads == 9 && c.kv_heads == 3 && c.dim_k == 64 && c.keys == 1024
-     && c.scale == SEGATTN_SCALE_DEFAULT && c.q_start == (int64_t)(c.keys - c.queries), "import: the shape comes from the file");
+     && c.scale == SEGATTN_SCALE_DEFAULT && c.q_start == (int64_t)(c.keys - c.queries),
+     "import: the shape comes from the file");
   whole[0].keys = c.keys;
   inputs in = make(&c, 1);
   double max = 0;

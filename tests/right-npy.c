@@ -99,7 +99,8 @@ static void test_legal(void) {
     { "version 3.0", "<f4", "False", "(2, 3, 4)", NULL, 3, SEGATTN_F32, SEGATTN_FORMATS, { 0, 1, 2 }, false },
     { "four axes", "<f4", "False", "(1, 2, 3, 4)", NULL, 1, SEGATTN_F32, SEGATTN_FORMATS, { 0, 1, 2 }, false },
     { "axes phd", "<f4", "False", "(3, 2, 4)", "phd", 1, SEGATTN_F32, SEGATTN_FORMATS, { 1, 0, 2 }, false },
-    { "axes bdhp in Fortran order", "<f4", "True", "(1, 4, 2, 3)", "bdhp", 1, SEGATTN_F32, SEGATTN_FORMATS, { 1, 0, 2 }, false },
+    { "axes bdhp in Fortran order", "<f4", "True", "(1, 4, 2, 3)", "bdhp", 1, SEGATTN_F32, SEGATTN_FORMATS, { 1, 0, 2 },
+      false },
     { "raw u2 as bf16", "<u2", "False", "(2, 3, 4)", NULL, 1, SEGATTN_BF16, SEGATTN_BF16, { 0, 1, 2 }, false },
     { "raw V2 as f16", "|V2", "False", "(2, 3, 4)", NULL, 1, SEGATTN_F16, SEGATTN_F16, { 0, 1, 2 }, false },
     { "raw u2 of the other byte order", ">u2", "False", "(2, 3, 4)", NULL, 1, SEGATTN_F16, SEGATTN_F16, { 0, 1, 2 }, true }
@@ -107,7 +108,8 @@ static void test_legal(void) {
   for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
     char header[160];
     array a = { 0 };
-    snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }", t[i].descr, t[i].fortran, t[i].shape);
+    snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }", t[i].descr, t[i].fortran,
+             t[i].shape);
     npy f = start(t[i].version, header);
     put_values(&f, t[i].format, t[i].order, t[i].swap);
     int status = read_it(&a, &f, t[i].axes, t[i].raw);
@@ -150,7 +152,7 @@ static void test_bad_headers(void) {
     { FILES, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 5), }" },        /* 30 elements, 24 there */
     { FILES, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 3), }" },        /* 18 */
     { FILES, "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296, 4), }" },
-    { FILES, "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 4611686018427387928), }" },     /* 96 bytes modulo 2^64 */
+    { FILES, "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 4611686018427387928), }" },     /* 96 modulo 2^64 */
     { FILES, "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999, 1, 1), }" },
     { FILES, "{'descr': '<f4', 'fortran_order': False, 'shape': (-2, 3, 4), }" },
     { FILES, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 4" },
@@ -279,9 +281,11 @@ static void test_write(void) {
   put_values(&in, SEGATTN_F32, (size_t[]) { 0, 1, 2 }, false);
   put_values(&turned, SEGATTN_F32, (size_t[]) { 1, 2, 0 }, false);
   bool read = read_it(&a, &in, NULL, SEGATTN_FORMATS) == DONE;
-  ok(read && tensor_write(other, &a, NULL, NULL) == DONE && same_file(other, &in), "what is written has the bytes of the definition");
+  ok(read && tensor_write(other, &a, NULL, NULL) == DONE && same_file(other, &in),
+     "what is written has the bytes of the definition");
   ok(read && tensor_write(other, &a, "pdh", NULL) == DONE && same_file(other, &turned), "axes pdh are written in this order");
-  ok(tensor_write(other, &a, "hp", NULL) == USAGE && same_file(other, &turned), "an axis cannot be left out; the old file stays");
+  ok(tensor_write(other, &a, "hp", NULL) == USAGE && same_file(other, &turned),
+     "an axis cannot be left out; the old file stays");
   ok(tensor_write(nowhere, &a, NULL, NULL) == FILES, "a folder that is not there");
   ok(tensor_write("x.txt", &a, NULL, NULL) == USAGE, "an ending that is none of ours");
   test_full(&a);

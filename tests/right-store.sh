@@ -140,7 +140,7 @@ def xarray_reads(engine):
 
 
 try:
-    for module in {"h5py": ["h5py"], "netcdf4": ["xarray", "h5py", "netCDF4"], "h5netcdf": ["xarray", "h5py", "h5netcdf"]}.get(step, ["h5py"]):
+    for module in {"netcdf4": ["xarray", "h5py", "netCDF4"], "h5netcdf": ["xarray", "h5py", "h5netcdf"]}.get(step, ["h5py"]):
         importlib.import_module(module)
 except ImportError as e:
     print(e)

@@ -59,7 +59,8 @@ refused() {
   for word; do
     grep -qF -e "$word" "$stderr" || refused_missing="$refused_missing '$word'"
   done
-  result "$(($([ -z "$refused_missing" ] && [ "$(grep -c '^segattn' "$stderr")" -eq 1 ]; echo $?)))" "$refused_text: one message" || {
+  [ -z "$refused_missing" ] && [ "$(grep -c '^segattn' "$stderr")" -eq 1 ]
+  result $? "$refused_text: one message" || {
     diag "missing:$refused_missing"
     tap_show
   }
@@ -209,7 +210,8 @@ ok "run: nothing is left over" test -z "$(find . -name 'killed.h5.*')"
 "$SEGATTN" run --no-references -o cut.h5 'an experiment.yaml' >/dev/null 2>&1 &
 victim=$!
 waits=0
-while kill -0 "$victim" 2>/dev/null && [ "$waits" -lt 600 ] && [ -z "$(ls cut.h5.cases 2>/dev/null | grep '^[0-9a-f]*\.h5$')" ]; do
+while kill -0 "$victim" 2>/dev/null && [ "$waits" -lt 600 ] &&
+      [ -z "$(ls cut.h5.cases 2>/dev/null | grep '^[0-9a-f]*\.h5$')" ]; do
   waits=$((waits + 1))
   sleep 0.02
 done

@@ -150,7 +150,8 @@ static void row_29_positions(edge *e, answer *other) {
   claim(e, fine, "row 29: positions beyond 2^31 and 2^32, of either sign");
 }
 
-/* 2^31 bytes and more from one head, or position, to the next, in memory most of which is not there; the keys lie in two blocks.  */
+/* 2^31 bytes and more from one head, or position, to the next, in memory most of which is not there; the keys lie in two
+   blocks.  */
 static void row_29_strides(edge *e, answer *other) {
   size_t stride = ((size_t)1 << 31) + 4096;
   for (int axis = SEGATTN_HEAD; axis <= SEGATTN_POS; axis++) {

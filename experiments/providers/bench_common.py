@@ -75,7 +75,8 @@ def times(call, n):
 
 
 def answer(words, held, prepare):
-    """held: [case, call, output].  call () is one call; output () gives [q_heads][queries][dim], which is written as f32 (f64)."""
+    """held: [case, call, output].  call () is one call; output () gives [q_heads][queries][dim], which is written as f32
+    (f64)."""
     if words[0] == "case":
         held[:] = []
         case = Case(" ".join(words[1:]).split(" ", 10))

@@ -15,14 +15,16 @@ import bench_common as common
 def model(onnx, op, domain, version, inputs, outputs, attributes):
     """Bytes of a model of one node; inputs and outputs are (name, numpy array or None for an absent input)."""
     from onnx import TensorProto, helper
-    kinds = {"float64": TensorProto.DOUBLE, "float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "int32": TensorProto.INT32}
+    kinds = {"float64": TensorProto.DOUBLE, "float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16,
+             "int32": TensorProto.INT32}
 
     def info(name, x):
         return helper.make_tensor_value_info(name, kinds[str(x.dtype)], x.shape)
 
     node = helper.make_node(op, [name if x is not None else "" for name, x in inputs], [name for name, _ in outputs],
                             domain=domain, **attributes)
-    graph = helper.make_graph([node], "bench", [info(n, x) for n, x in inputs if x is not None], [info(n, x) for n, x in outputs])
+    graph = helper.make_graph([node], "bench", [info(n, x) for n, x in inputs if x is not None],
+                              [info(n, x) for n, x in outputs])
     opsets = [helper.make_opsetid("", 23)] + ([helper.make_opsetid(domain, version)] if domain else [])
     return helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString()
 
@@ -67,7 +69,8 @@ def attention(case, np):
     if case.token_major:
         q = case.q.reshape(1, 1, -1)
     heads = {"q_num_heads": case.q_heads, "kv_num_heads": case.kv_heads} if case.token_major else {}
-    return "Attention", "", [("q", q), ("k", k), ("v", v)], [("out", np.empty_like(q))], {"is_causal": int(case.causal), **heads}
+    return ("Attention", "", [("q", q), ("k", k), ("v", v)], [("out", np.empty_like(q))],
+            {"is_causal": int(case.causal), **heads})
 
 
 def start(variant, threads):
