@@ -28,7 +28,7 @@ do for [k = low:high] {
 }
 if (step == 1) { do for [k = low:high - 1] { do for [i = 2:9] { set xtics add ("" i * 10.0**k 1) } } }
 set border 1
-set xlabel "time of a call" offset 0, 0.3
+set xlabel "time of a call" offset 0, 0.6
 do for [i = 1:rows] {
   if (title_at[i]) {
     set label 1000 + i label_of[i] at screen X(3.0), first i - 1 left front noenhanced
@@ -41,7 +41,7 @@ do for [i = 1:rows] {
     set arrow 1000 + i from graph 0, first i - 1 to graph 1, first i - 1 nohead back linewidth 0.5 linecolor rgb rule
   }
 }
-set label 4000 "segattn" at screen X(right_edge + 13), screen Y(bottom - 6.8) right textcolor rgb "#555555"
+set label 4000 "segattn" at screen X(right_edge + 13), screen Y(bottom - 7.0) right textcolor rgb "#555555"
 plot for [i = 1:sides] 'data.txt' using ($1 == i ? $2 : NaN):3 with points linetype style[i] dashtype solid \
   pointtype marker(style[i]) pointsize mark_size(style[i]) linewidth 0.6
 unset multiplot

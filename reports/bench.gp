@@ -18,18 +18,26 @@ set mytics 10
 set xlabel "operations a byte of q, k, v and out" offset 0, 0.5
 set ylabel "GFLOP/s" offset 1.2, 0
 roof(b, x) = b * x > peak ? 1 / 0 : b * x
-# each name stands on its slope if there is room, at a height of its own, so that those of equal slopes do not meet
+# each name stands on its slope if there is room, at a height of its own, so that those of equal slopes do not meet; else at the
+# slope's end, if the next one leaves room there
 least(a, b) = a < b ? a : b
 foot(b) = floor_at / b > low ? floor_at / b : low
 seen(b) = least(high, peak / b) / foot(b)       # how much of the slope
 at_share(i) = i == levels ? 0.66 : 0.66 * i / levels
 spot(b, i) = foot(b) * seen(b) ** at_share(i)
 slope = atan2((top - bottom) / (log(ceiling_at) - log(floor_at)), (right - left) / (log(high) - log(low))) * 180 / pi
+apart(i) = (right - left) * log(level[i] / level[i + 1]) / log(high / low)      # mm
+beside = 15.5 + 4 / tan(slope * pi / 180)       # of a name at the upper end
 do for [i = 1:levels] {
   x = spot(level[i], i)
   if (log(seen(level[i])) > (columns == 1 ? 0.4 : 0.2) * log(high / low)) {
     set label 500 + i sprintf("%s %.0f GB/s", level_name[i], level[i]) at first x, first level[i] * x \
       center rotate by slope offset 0, 0.55 textcolor rgb "#555555"
+  } else {
+    if (i < levels && apart(i) > beside) {
+      set label 500 + i sprintf("%s %.0f GB/s", level_name[i], level[i]) at first peak / level[i], first peak left \
+        offset 0.5, -0.8 textcolor rgb "#555555"
+    }
   }
 }
 set label 520 sprintf("FMA peak %.0f GFLOP/s", peak) at graph 0.98, first peak right offset 0, 0.5 textcolor rgb "#555555"

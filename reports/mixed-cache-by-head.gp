@@ -4,6 +4,8 @@
 set multiplot
 set label 1 "quantisation error / rms of the head" at screen X(2.2), \
   screen Y((place_of(panels, 1) + place_of(1, 2)) / 2) center rotate by 90
+set label 4 "marker: fewest recent keys in f16; line: to the most" at screen X(3.0), screen Y(place_of(1, 2) + 6.2) left \
+  textcolor rgb "#555555"
 load scripts.'/key.gp'
 set xrange [-0.5:rows - 0.5]
 every_row = ceil(rows * 3.2 / (right - left))           # 3.2 mm a number

@@ -83,7 +83,7 @@ static void draw(canvas *c, const report *r, const group *g) {
   job_panels(c->job, p, l.n);
   cache_titles(c->job, l.c, l.shown, l.n, false);
   fprintf(c->job, "rows = %zu\nbatches = %zu\n", l.rows, l.rows / l.c->cases[0].quantisation->heads);
-  c->height = bottom - 1 + curve_key(c, &key);
+  c->height = bottom + 2 + curve_key(c, &key);
 }
 
 static void csv(FILE *f, const report *r, const group *g) {
