@@ -8,6 +8,7 @@
 
 #include "carry.h"
 #include "commands.h"
+#include "file.h"
 #include "json.h"
 #include "message.h"
 #include "tensor_file.h"
@@ -82,6 +83,19 @@ static int write_outputs(const attend *a, const side *s) {
   return status || !a->lse ? status : tensor_write(a->lse, &s->lse, NULL, "e");
 }
 
+/* An output replaces its file: not one that was read.  */
+static int spare_inputs(const attend *a) {
+  const struct { const char *option, *name; } out[] = { { "-o", a->out }, { "--lse", a->lse }, { "--state", a->state.file } },
+    in[] = { { "--q", a->c.name[TENSOR_Q] }, { "--k", a->c.name[TENSOR_K] }, { "--v", a->c.name[TENSOR_V] },
+             { "--mask", a->c.name[TENSOR_MASK] }, { "--sinks", a->c.name[TENSOR_SINKS] } };
+  for (size_t i = 0; i < sizeof out / sizeof *out; i++)
+    for (size_t j = 0; j < sizeof in / sizeof *in; j++)
+      if (out[i].name && in[j].name && file_same(out[i].name, in[j].name))
+        return fail(USAGE, "%s '%s' would overwrite %s %s: expected another name", out[i].option, out[i].name, in[j].option,
+                    in[j].name);
+  return DONE;
+}
+
 static int arguments_check(const attend *a) {
   const struct { const char *option, *name; } file[] = { { "-o", a->out }, { "--lse", a->lse }, { "--state", a->state.file } };
   if (!a->out && !a->lse && !a->state.file)
@@ -91,7 +105,7 @@ static int arguments_check(const attend *a) {
       if (file[i].name && file[j].name && !strcmp(file[i].name, file[j].name))
         return fail(USAGE, "%s and %s both name %s: one would overwrite the other", file[i].option, file[j].option,
                     file[i].name);
-  return DONE;
+  return spare_inputs(a);
 }
 
 /* The state is written last: who is interrupted before that has lost nothing, and does the step again.  */

@@ -63,6 +63,8 @@ bool bench_stopped(void) {
 /* ---- who takes part ---- */
 
 static int check_peers(const char *list) {
+  if (list && !*list)
+    return fail(USAGE, "--peers: empty: expected a list of torch, ort, ggml, blas, or none");
   for (const char *p = list; p && *p; p += strcspn(p, ","), p += *p == ',') {
     size_t n = strcspn(p, ",");
     bool known = n == 4 && !strncmp(p, "none", 4);

@@ -58,7 +58,7 @@ static double fma_best(const bench_loop *loop, int threads) {
   const double once = 1e-3;     /* s: so short that some of them are undisturbed */
   double rate = fma_once(loop, TRIAL, threads), best = 0;
   double rounds = fmin(fmax(TRIAL, rate * once / (loop->fma(1) * threads)), 1e9);
-  for (int i = 0; i < TIMES; i++)
+  for (int i = 0; i < TIMES && !bench_stopped(); i++)
     best = fmax(best, fma_once(loop, (size_t)rounds, threads));
   return best * 1e-9;
 }
@@ -66,7 +66,7 @@ static double fma_best(const bench_loop *loop, int threads) {
 static double read_best(const bench_loop *loop, void *const *buffer, size_t n, int threads) {
   enum { ONCE = 64 << 20, TIMES = 12 };
   double best = 0;
-  for (int i = 0; i < TIMES; i++)
+  for (int i = 0; i < TIMES && !bench_stopped(); i++)
     best = fmax(best, read_once(loop, buffer, n, n < ONCE ? ONCE / n : 1, threads));
   return best * 1e-9;
 }
@@ -116,7 +116,7 @@ int bench_limits_measure(bench_limits *l, int threads) {
       l->gflops[i][number] = fmax(l->gflops[i][number], fma_best(loops[number], threads));
     best = loops[BENCH_F32];
   }
-  return measure_reads(l, best, threads);
+  return bench_stopped() ? DONE : measure_reads(l, best, threads);
 }
 
 double bench_peak(const bench_limits *l, const char *isa, int number) {

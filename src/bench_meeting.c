@@ -65,7 +65,7 @@ int bench_meeting_alloc(bench_meeting **m, bench_result *r, const bench_options 
     bench_child *child = (*m)->peer[i] = bench_child_alloc(peer, threads_of(peer, o->threads));
     if (!child)
       return FILES;
-    const char *why = bench_child_missing(child);
+    const char *why = bench_stopped() ? NULL : bench_child_missing(child);      /* Ctrl-C ends those who are waited for */
     if (why && i < OURS)
       return fail(FILES, "segattn itself could not be started: %s", why);
     if (why) {

@@ -165,3 +165,8 @@ int file_write(const char *path, const void *bytes, size_t n) {
   free(target);
   return reason ? fail(FILES, "%s: cannot be written: %s", path, strerror(reason)) : DONE;
 }
+
+bool file_same(const char *a, const char *b) {
+  struct stat x, y;
+  return stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}

@@ -4,6 +4,7 @@
 #ifndef FILE_H
 #define FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The bytes of a regular file and a final 0 that `n` does not count; the caller frees.  0 or FILES.  */
@@ -14,5 +15,8 @@ int file_read_part(char **bytes, size_t *n, size_t *size, const char *path, size
 /* A temporary in the same folder, synced, renamed, the folder synced: a failure (FILES, one message) or a crash leaves what was
    there before.  A device or pipe is written in place.  */
 int file_write(const char *path, const void *bytes, size_t n);
+
+/* Do both names lead to one regular file?  */
+bool file_same(const char *a, const char *b);
 
 #endif

@@ -114,6 +114,8 @@ static bool listed(const char *list, const char *name) {
 }
 
 static int check_only(const char *only) {
+  if (only != NULL && *only == '\0')
+    return fail(USAGE, "--only: empty: expected one of " FIGURE_NAMES);
   for (const char *p = only; p != NULL && *p; p += strcspn(p, ","), p += *p == ',') {
     size_t n = strcspn(p, ","), i = 0;
     while (i < FIGURES && (strlen(figures[i]->name) != n || strncmp(figures[i]->name, p, n) != 0))

@@ -222,6 +222,13 @@ static int conclude(run *r, const run_options *o) {
 
 /* ---- the whole ---- */
 
+static int check_only(const experiment *e, const char *yaml, const char *pattern) {
+  for (size_t i = 0; i < e->n_cases; i++)
+    if (matches(&e->cases[i], pattern))
+      return DONE;
+  return fail(USAGE, "--only '%s': no case of %s has such a label or id (--dry-run lists them)", pattern, yaml);
+}
+
 static int dry_run(const experiment *e, const run_options *o) {
   for (size_t i = 0; i < e->n_cases; i++)
     if (matches(&e->cases[i], o->only))
@@ -283,9 +290,10 @@ int run_experiment(const char *yaml, const run_options *o) {
   int status = experiment_load(&r.e, yaml);
   if (status)
     return status;
-  if (o->dry)
+  status = check_only(&r.e, yaml, o->only);
+  if (!status && o->dry)
     status = dry_run(&r.e, o);
-  else if (!(status = run_open(&r, o))) {
+  else if (!status && !(status = run_open(&r, o))) {
     status = work_through(&r, o);
     if (r.f.path)
       folder_close(&r.f);

@@ -209,6 +209,29 @@ else
   skip "no gnuplot"
 fi
 
+# ---- stopped while a peer starts: what ended the peer is no news ----
+
+cat >'slow python' <<'END'
+#!/bin/sh
+: >started
+exec sleep 600
+END
+chmod +x 'slow python'
+SEGATTN_PYTHON="$work/slow python" "$SEGATTN" bench --quick --only 'small-2x4-f32*' --peers torch >"$stdout" 2>"$stderr" &
+bench=$!
+waits=0
+while kill -0 "$bench" 2>/dev/null && [ ! -e started ] && [ "$waits" -lt 6000 ]; do
+  waits=$((waits + 1))
+  sleep 0.02
+done
+kill -TERM "$bench" 2>/dev/null
+wait "$bench"
+status=$?
+is_status 143 "ended by the signal"
+ok "without a message" test ! -s "$stderr"
+ok "and without a table" test ! -s "$stdout"
+ok "no inputs are left" test -z "$(ls "$TMPDIR" | grep segattn)"
+
 # ---- what cannot be ----
 
 refused() {                     # TEXT MESSAGE ARGUMENT...
@@ -220,6 +243,7 @@ refused() {                     # TEXT MESSAGE ARGUMENT...
 }
 refused "an unknown suite" "--suite: unknown suite 'prefil'" --suite prefil
 refused "an unknown peer" "--peers: unknown peer 'tensorflow'" --peers torch,tensorflow
+refused "an empty list of peers" "--peers: empty" --peers ''
 refused "an unknown instruction set" "--isa: 'sse2' is none that this machine" --isa sse2
 refused "a pattern that no case has" "--only 'decode-9*': no case of suite decode has such a name" \
   --suite decode --only 'decode-9*'

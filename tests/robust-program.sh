@@ -85,6 +85,13 @@ for command in attend run reference judge report info; do
 done
 run_capture "$SEGATTN" attend --k=k.npy --v=v.npy -o out.npy
 refused 2 "attend without q" --q
+cp q.npy given.npy
+ln -s given.npy 'another name.npy'
+for output in -o --lse; do
+  run_capture "$SEGATTN" attend --q=given.npy --k=k.npy --v=v.npy "$output" 'another name.npy'
+  refused 2 "attend: $output over an input" "$output 'another name.npy'" '--q given.npy'
+  ok "attend: $output leaves the input alone" cmp q.npy given.npy
+done
 run_capture "$SEGATTN" run
 is_status 2 "run without a file"
 run_capture "$SEGATTN" judge
@@ -182,6 +189,11 @@ is_status 0 "run: a whole experiment"
 whole=$(digest_of "$stdout")
 ok "run: prints a digest" test -n "$whole"
 ok "run: leaves no folder of cases" test ! -e 'whole result.h5.cases'
+
+for pattern in 'no such case' '['; do
+  run_capture "$SEGATTN" run --no-references -o 'whole result.h5' 'an experiment.yaml' --only "$pattern"
+  refused 2 "run: a pattern that no case has" "--only '$pattern'" 'an experiment.yaml'
+done
 
 # Killed as soon as the first, third ... case is there; each time it goes on.
 killed=0 tries=0
@@ -295,6 +307,8 @@ run_capture "$SEGATTN" report 'whole result.h5' --formats=bmp
 refused 2 "report: an unknown format" bmp
 run_capture "$SEGATTN" report 'whole result.h5' --only=no-such-figure
 refused 2 "report: an unknown figure" no-such-figure
+run_capture "$SEGATTN" report 'whole result.h5' --only=
+refused 2 "report: no figure" '--only: empty'
 
 cp 'whole result.h5' asked.h5
 run_capture env SEGATTN_PYTHON="$work/no python" "$SEGATTN" reference asked.h5 --provider=torch-math-f32
