@@ -18,7 +18,7 @@ if (strip > 0) {
   set object 1 rectangle from 10**(low - strip), graph 0 to 10**low, graph 1 behind \
     fillstyle solid noborder fillcolor rgb "#f0f0f0"
 }
-set xlabel "rms(out − exact) / rms(exact)" offset 0, 0.3
+set xlabel "rms(out − exact) / rms(exact)" offset 0, 0.6
 do for [i = 1:rows] {
   set label 1000 + i label_of[i] at graph 0, first i - 1 right offset -0.8, 0 noenhanced
   set arrow 1000 + i from graph 0, first i - 0.5 to graph 1, first i - 0.5 nohead back linewidth 0.5 linecolor rgb rule

@@ -6,7 +6,7 @@ key_lines = 1
 load scripts.'/key.gp'
 load scripts.'/palette.gp'
 set cbrange [scale_low:scale_high]
-set label 1 "rms error / rms of the side" at screen X(left), screen Y(scale_at + 1.2) left
+set label 1 "rms error / rms of the side".(across > 2 ? ", which stands above the map" : "") at screen X(left), screen Y(scale_at + 1.2) left
 bar = (columns == 1 ? 25.0 : 50.0)
 set colorbox horizontal user origin screen X(right - bar - 2), screen Y(scale_at + 0.2) size screen X(bar), screen Y(2) \
   noborder
@@ -25,7 +25,7 @@ do for [m = 1:maps] {
   set bmargin at screen Y(map_low + j * map_step)
   set tmargin at screen Y(map_low + j * map_step + map_height)
   set label 2 title[m] at graph 0, graph 1 left offset 0, 0.6 noenhanced
-  set label 3 (rms[m] > 0 ? sprintf("rms %s", gprintf("%.1t × 10^{%T}", rms[m])) : "rms 0") \
+  set label 3 (across > 2 ? "" : "rms ").(rms[m] > 0 ? gprintf("%.1t × 10^{%T}", rms[m]) : "0") \
     at graph 1, graph 1 right offset 0, 0.6
   set xtics 0, (dims > 128 ? 64 : across > 1 ? 16 : 8), dims scale 0.3 format (m + across > maps ? "%g" : "") offset 0, 0.4
   set ytics 0, every_row, rows scale 0 format (i == 0 ? "%g" : "") offset 0.5, 0
@@ -44,7 +44,7 @@ do for [m = 1:maps] {
 }
 
 unset label
-set label 1 "rms |out − exact|" at screen X(2.2), screen Y((place_of(panels, 1) + place_of(1, 2)) / 2) center rotate by 90
+set label 1 "rms |out − exact|" at screen X(1.8), screen Y((place_of(panels, 1) + place_of(1, 2)) / 2) center rotate by 90
 set ytics scale 0.5,0.25 offset 0, 0
 of(i) = (column(1) == i ? column(2) : NaN)
 skip = (dims > 16 ? dims / 8 : 1)

@@ -2,7 +2,7 @@
 # data.txt: side, x, then 5 %, quartile, median, quartile, 95 %, largest, as places on the axis.
 
 set multiplot
-set label 1 "|out − exact|, absolute" at screen X(2.2), screen Y((place_of(panels, 1) + place_of(1, 2)) / 2) \
+set label 1 "|out − exact|, absolute" at screen X(1.8), screen Y((place_of(panels, 1) + place_of(1, 2)) / 2) \
   center rotate by 90
 load scripts.'/key.gp'
 set xrange [-0.5:rows - 0.5]

@@ -17,7 +17,7 @@ step = ceil((high - low) * 9.5 / (right - left))
 set xtics 10**low, 10**step, 10**high format "10^{%L}"
 set xtics add ("0" 10**(low - 0.5 * strip))
 if (step == 1) { set mxtics 10 } else { unset mxtics }
-set xlabel "|out − exact|, absolute" offset 0, 0.3
+set xlabel "|out − exact|, absolute" offset 0, 0.6
 set label 2 "share of elements below" at screen X(2.6), graph 0.5 center rotate by 90
 set object 1 rectangle from 10**(low - strip), graph 0 to 10**low, graph 1 behind \
   fillstyle solid noborder fillcolor rgb "#f0f0f0"

@@ -2,7 +2,7 @@
 # data.txt: subject, series, x, then the error with the fewest recent keys kept and with the most, as places on the axis.
 
 set multiplot
-set label 1 "quantisation error / rms of the head" at screen X(2.2), \
+set label 1 "quantisation error / rms of the head" at screen X(1.8), \
   screen Y((place_of(panels, 1) + place_of(1, 2)) / 2) center rotate by 90
 set label 4 "marker: fewest recent keys in f16; line: to the most" at screen X(3.0), screen Y(place_of(1, 2) + 6.2) left \
   textcolor rgb "#555555"

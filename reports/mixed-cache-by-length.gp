@@ -5,7 +5,7 @@ set multiplot
 load scripts.'/key.gp'
 gap = 4.0
 cell = (right - left - (across - 1) * gap) / across
-set label 1 "quantisation error / rms" at screen X(2.2), \
+set label 1 "quantisation error / rms" at screen X(1.8), \
   screen Y((place_of(panels, 1) + place_of(1, 2)) / 2) center rotate by 90
 set label 4 note at screen X(3.0), screen Y(place_of(1, 2) + 6.2) left textcolor rgb "#555555"
 set logscale x 2

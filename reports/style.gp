@@ -14,8 +14,8 @@ unset title
 
 X(mm) = mm / width                      # screen coordinates
 Y(mm) = mm / height
-left = 13.5
-right = width - 3.0
+left = 14.0
+right = width - 4.0                     # half a number of the axis stands out
 bottom_margin = 9.0
 
 colour(i) = word("#000000 #777777 #0072B2 #D55E00 #009E73 #CC79A7 #E69F00 #56B4E9 #882255 #999933 #44AA99 #AA4499", i)

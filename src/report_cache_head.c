@@ -67,7 +67,7 @@ static void write_subject(FILE *data, const look *l, size_t s, const panel *p) {
 }
 
 static void draw(canvas *c, const report *r, const group *g) {
-  enum { BOTTOM = 9, MARGINS = 17, TITLE = 5, PAGE = 180 };     /* mm */
+  enum { BOTTOM = 9, MARGINS = 18, TITLE = 5, PAGE = 180 };     /* mm */
   const look l = look_of(r, c->width - MARGINS);
   const double height = fmin(34, (double) PAGE / (double) l.n - TITLE);
   const group key = { .curves = r->caches->series, .n_curves = l.series };

@@ -21,8 +21,22 @@ static group sides_of(const report *r, curve storage[MAX_CURVES]) {
   return all;
 }
 
+/* What has more than `room` letters is cut short.  */
+static void write_labels(FILE *job, const report *r, size_t room) {
+  fprintf(job, "rows = %zu\narray label_of[rows + 1]\n", r->n_groups);
+  for (size_t i = 0; i < r->n_groups; i++) {
+    char variable[32], text[TEXT_SIZE + 4];
+    const char *label = *r->groups[i].label ? r->groups[i].label : "all";
+    const bool whole = strlen(label) <= room;
+    snprintf(variable, sizeof variable, "label_of[%zu]", i + 1);
+    snprintf(text, sizeof text, "%.*s%s", (int) (whole ? room : room - 1), label, whole ? "" : "…");
+    job_text(job, variable, text);
+  }
+}
+
 static void draw(canvas *c, const report *r, const group *g) {
-  enum { BOTTOM = 9, RIGHT = 3, STRIP = 11 };    /* mm */
+  enum { BOTTOM = 9, LEFT = 3, RIGHT = 4, STRIP = 11 };  /* mm */
+  const double letter = 1.4;            /* mm, of the widest of the usual types */
   curve storage[MAX_CURVES];
   const group all = sides_of(r, storage);
   extent e = { NAN, NAN, false };
@@ -35,7 +49,8 @@ static void draw(canvas *c, const report *r, const group *g) {
   }
   const int lo = isnan(e.lo) ? -18 : (int) floor(log10(e.lo)), hi = isnan(e.hi) ? -16 : (int) ceil(log10(e.hi) + 0.05);
   const double row = fmax(3, fmin(6, 180. / (double) r->n_groups)), spread = 0.7;
-  const double left = fmin(c->width / 2, 4 + 1.25 * (double) longest);
+  const double left = fmin(0.55 * c->width, LEFT + letter * (double) longest);
+  const size_t room = (size_t) ((left - LEFT) / letter + 0.5);
   const double strip = e.zero ? (hi - lo) * STRIP / (c->width - left - RIGHT - STRIP) : 0;      /* decades */
   for (size_t k = 0; k < all.n_curves; k++)
     for (size_t i = 0; i < r->n_groups; i++)
@@ -45,12 +60,7 @@ static void draw(canvas *c, const report *r, const group *g) {
           fprintf(c->data, "%zu %.3f %.6e\n", k + 1, (double) i + spread * (((double) k + 0.5) / (double) all.n_curves - 0.5),
                   x == 0 ? pow(10, lo - strip / 2) : x);
       }
-  fprintf(c->job, "rows = %zu\narray label_of[rows + 1]\n", r->n_groups);
-  for (size_t i = 0; i < r->n_groups; i++) {
-    char variable[32];
-    snprintf(variable, sizeof variable, "label_of[%zu]", i + 1);
-    job_text(c->job, variable, *r->groups[i].label ? r->groups[i].label : "all");
-  }
+  write_labels(c->job, r, room);
   const double top = BOTTOM + row * (double) r->n_groups;
   fprintf(c->job, "low = %d\nhigh = %d\nstrip = %.4f\nbottom = %d\ntop = %.3f\nleft_edge = %.3f\n", lo, hi, strip, BOTTOM, top,
           left);

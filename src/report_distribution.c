@@ -67,7 +67,7 @@ static group with_promise(const group *g, curve storage[MAX_CURVES + 1]) {
 }
 
 static void draw(canvas *c, const report *r, const group *of) {
-  enum { BOTTOM = 9, HEIGHT = 46, MARGINS = 17, STRIP = 11 };   /* mm */
+  enum { BOTTOM = 9, HEIGHT = 46, MARGINS = 18, STRIP = 11 };   /* mm */
   curve storage[MAX_CURVES + 1];
   const group all = with_promise(of, storage), *g = &all;
   (void) r;

@@ -31,7 +31,7 @@ static void data_panel(FILE *data, const group *g, const panel *p, size_t rows) 
 }
 
 static void draw(canvas *c, const report *r, const group *g) {
-  enum { BOTTOM = 9, MARGINS = 17, PAGE = 190 };        /* mm; a page of a journal holds no more */
+  enum { BOTTOM = 9, MARGINS = 18, PAGE = 190 };        /* mm; a page of a journal holds no more */
   const double marker = 1.1, decade = 5.5;              /* mm */
   (void) r;
   const size_t rows = group_rows(g);
