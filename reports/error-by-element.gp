@@ -6,7 +6,8 @@ key_lines = 1
 load scripts.'/key.gp'
 load scripts.'/palette.gp'
 set cbrange [scale_low:scale_high]
-set label 1 "rms error / rms of the side".(across > 2 ? ", which stands above the map" : "") at screen X(left), screen Y(scale_at + 1.2) left
+set label 1 "rms error / rms of the side".(across > 2 ? ", which stands above the map" : "") \
+  at screen X(left), screen Y(scale_at + 1.2) left
 bar = (columns == 1 ? 25.0 : 50.0)
 set colorbox horizontal user origin screen X(right - bar - 2), screen Y(scale_at + 0.2) size screen X(bar), screen Y(2) \
   noborder
