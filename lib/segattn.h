@@ -258,8 +258,8 @@ segattn_status segattn_state_import(segattn_state *state, const segattn_range *r
 
 /* ---- all of it in one call ---- */
 
-/* The same bits as alloc, absorb each segment, finalise; scratch a few hundred kB a thread, whatever the number of keys: up
-   to 96 KiB on the stack, more from malloc.  `events` may be NULL.  */
+/* The same bits as alloc, absorb each segment, finalise; scratch of less than 1 MB a thread at dimension 128 in f32, whatever
+   the number of keys: up to 96 KiB on the stack, more from malloc.  `events` may be NULL.  */
 segattn_status segattn_attend(const segattn_plan *plan, const segattn_queries *queries, const segattn_segment *segments,
                               size_t n_segments, const segattn_tensor *out, const segattn_tensor *lse,
                               segattn_events *events, segattn_error *error);

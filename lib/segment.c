@@ -18,7 +18,8 @@ static bool full(const sga_span *s) {
 
 /* What the kernel can read where it lies: numbers, or 16-bit floats in f32 arithmetic and few rows, in order, aligned, with
    padded dimensions and all keys to be read.  */
-static bool ready(const sga_tile *t, const sga_span *s, const segattn_tensor *x, size_t pad, const char *at, sga_stored *stored) {
+static bool ready(const sga_tile *t, const sga_span *s, const segattn_tensor *x, size_t pad, const char *at,
+                  sga_stored *stored) {
   ptrdiff_t size = (ptrdiff_t)sga_format_of(x->format)->bytes;
   bool as_numbers = x->format == t->plan->number, as_16 = !t->slabs->many && sga_narrow(t->plan, x, at, stored);
   if (as_numbers)
@@ -60,7 +61,7 @@ static const void *elements(const sga_tile *t, const sga_span *s, bool value, vo
     *stride = (size_t)x->stride[SEGATTN_POS] >> __builtin_ctzl(sga_format_of(x->format)->bytes);
     const char *next = key_ahead(t, s, value, few_ahead(x));
     if (next)
-      *ahead = next - at;
+      *ahead = (ptrdiff_t)((uintptr_t)next - (uintptr_t)at);    /* they may lie in two arrays */
     return at;
   }
   *stride = pad;
