@@ -26,8 +26,11 @@ static void lanes_get(const void *lanes, void *const *rows, size_t n, size_t dim
       for (size_t i = 0; i < LANES && at + i < n; i++)
         if (wide == LANES)
           vec_store((num *)rows[at + i] + d, a[i]);
-        else
-          __builtin_memcpy((num *)rows[at + i] + d, &a[i], wide * sizeof(num));
+        else {
+          num last[LANES];      /* a vector is not everywhere its numbers side by side */
+          vec_store(last, a[i]);
+          __builtin_memcpy((num *)rows[at + i] + d, last, wide * sizeof(num));
+        }
     }
 }
 

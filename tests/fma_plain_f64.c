@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define SGA_ISA portable
+#define SGA_PLAIN
+#define FMA_NAME fma_plain_f64
+#include "kernel/number_f64.h"
+#include "fma_vector.h"
