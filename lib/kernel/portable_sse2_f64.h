@@ -88,15 +88,20 @@ static INLINE vec vec_fma(vec a, vec b, vec c) {
   int strange = (a.odd < 0 ? is_odd(a.x) : a.odd) | (b.odd < 0 ? is_odd(b.x) : b.odd);
   vec r = { .odd = -1, .wide = 1, .big = c.big };
   __m128d differ = _mm_setzero_pd();
+  halves x[PAIRS], y[PAIRS];
+  EACH_PAIR(i) {                /* before the branch: the next operation may have a factor in common */
+    x[i] = halves_of(a.x[i]);
+    y[i] = halves_of(b.x[i]);
+  }
   if (!(strange | a.wide | b.wide)) {
     EACH_PAIR(i) r.x[i] = _mm_add_pd(_mm_mul_pd(a.x[i], b.x[i]), c.x[i]);
     return r;
   }
   EACH_PAIR(i) {
-    halves x = halves_of(a.x[i]), y = halves_of(b.x[i]);
-    __m128d p = _mm_mul_pd(x.high, y.high), s = _mm_add_pd(p, c.x[i]);
-    __m128d l = _mm_add_pd(_mm_mul_pd(x.low, b.x[i]), _mm_mul_pd(x.high, y.low)), e = _mm_add_pd(sum_error(p, c.x[i], s), l);
-    __m128d d = _mm_add_pd(_mm_mul_pd(x.size, y.size), _mm_mul_pd(magnitude(s), _mm_set1_pd(0x1p-100)));
+    __m128d p = _mm_mul_pd(x[i].high, y[i].high), s = _mm_add_pd(p, c.x[i]);
+    __m128d l = _mm_add_pd(_mm_mul_pd(x[i].low, b.x[i]), _mm_mul_pd(x[i].high, y[i].low));
+    __m128d e = _mm_add_pd(sum_error(p, c.x[i], s), l);
+    __m128d d = _mm_add_pd(_mm_mul_pd(x[i].size, y[i].size), _mm_mul_pd(magnitude(s), _mm_set1_pd(0x1p-100)));
     r.x[i] = _mm_add_pd(s, _mm_add_pd(e, d));
     differ = _mm_or_pd(differ, _mm_cmpneq_pd(r.x[i], _mm_add_pd(s, _mm_sub_pd(e, d))));
   }
