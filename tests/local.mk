@@ -27,7 +27,8 @@ semantics_tests = \
   tests/semantics-scores tests/semantics-shapes tests/semantics-state
 library_tests = \
   tests/right-promise tests/right-algebra tests/right-blocks tests/right-exchange tests/right-fma tests/right-formats \
-  tests/right-merge   tests/right-state tests/robust-api tests/robust-environment tests/robust-memory tests/robust-state $(semantics_tests)
+  tests/right-merge tests/right-state tests/robust-api tests/robust-environment tests/robust-memory tests/robust-state \
+  $(semantics_tests)
 exact_tests = tests/accurate-elementary tests/accurate-bound tests/accurate-bound-terms tests/accurate-oracle
 program_tests = \
   tests/accurate-doubledouble tests/right-families tests/right-inputs tests/right-measure tests/right-npy tests/right-oracle \

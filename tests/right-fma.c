@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The fused multiply-add of the portable kernels against fmaf and fma of the C library, bit for bit: numbers of all exponents and of
-   ordinary ones, of few bits, sums that nearly cancel, sums halfway between two numbers or beside it, every triple of edges.
+/* The fused multiply-add of the portable kernels against fmaf and fma of the C library, bit for bit: numbers of all exponents
+   and of ordinary ones, of few bits, sums that nearly cancel, sums halfway between two numbers or beside it, triples of edges.
 
        right-fma [vectors a kind]  */
 
@@ -28,12 +28,13 @@ typedef struct type {
 } type;
 
 static const type f32 = { "f32", 24, -126, 127, {
-  0, 0x1p-149, 0x1p-148, 0x1.fffffcp-127, 0x1p-126, 0x1.8p-125, 0x1p-75, 0x1.fffffep-52, 0x1p-51, 0x1.000002p-51, 0x1.8p-24, 0x1p-1,
-  0x1.fffffep-1, 1, 0x1.000002p0, 0x1.ffep0, 3, 0x1.fffffep53, 0x1p54, 0x1.fffffep99, 0x1p100, 0x1p127, FLT_MAX, INFINITY } };
+  0, 0x1p-149, 0x1p-148, 0x1.fffffcp-127, 0x1p-126, 0x1.8p-125, 0x1p-75, 0x1.fffffep-52, 0x1p-51, 0x1.000002p-51, 0x1.8p-24,
+  0x1p-1, 0x1.fffffep-1, 1, 0x1.000002p0, 0x1.ffep0, 3, 0x1.fffffep53, 0x1p54, 0x1.fffffep99, 0x1p100, 0x1p127,
+  FLT_MAX, INFINITY } };
 static const type f64 = { "f64", 53, -1022, 1023, {
-  0, 0x1p-1074, 0x1p-1073, 0x1.ffffffffffffep-1023, 0x1p-1022, 0x1.8p-1000, 0x1p-600, 0x1.fffffffffffffp-401, 0x1p-400, 0x1p-53, 0x1p-1,
-  0x1.fffffffffffffp-1, 1, 0x1.0000000000001p0, 0x1.ffffff8p0, 0x1.ffffffcp0, 3, 0x1.fffffffffffffp399, 0x1p400, 0x1p900,
-  0x1.0000000000001p900, 0x1p1023, DBL_MAX, INFINITY } };
+  0, 0x1p-1074, 0x1p-1073, 0x1.ffffffffffffep-1023, 0x1p-1022, 0x1.8p-1000, 0x1p-600, 0x1.fffffffffffffp-401, 0x1p-400, 0x1p-53,
+  0x1p-1, 0x1.fffffffffffffp-1, 1, 0x1.0000000000001p0, 0x1.ffffff8p0, 0x1.ffffffcp0, 3, 0x1.fffffffffffffp399, 0x1p400,
+  0x1p900, 0x1.0000000000001p900, 0x1p1023, DBL_MAX, INFINITY } };
 
 static double rounded(const type *t, double x) { return t->bits == 24 ? (double)(float)x : x; }
 
@@ -54,11 +55,11 @@ static double ordinary(const type *t, int bits, int low, int high) {
 
 enum { ANY, ORDINARY, FEW, SHORT, LIMITS, CANCEL, HALFWAY, LOW, HIGH, KINDS };
 static const char *const kinds[KINDS] = {
-  "of any bits", "of ordinary size", "of few bits", "of short factors", "of factors about where they are odd", "that nearly cancel",
-  "halfway between two numbers, or beside it", "with subnormal sums", "that may overflow"
+  "of any bits", "of ordinary size", "of few bits", "of short factors", "of factors about where they are odd",
+  "that nearly cancel", "halfway between two numbers, or beside it", "with subnormal sums", "that may overflow"
 };
 
-/* One lane; `where` is of the vector, whose lanes are to be of one size: one lane out of bounds would take all of them another way.  */
+/* One lane.  `where` is of the vector: its lanes are to be of one size, for one lane out of bounds takes all another way.  */
 static void draw(const type *t, int kind, uint64_t where, double *a, double *b, double *c) {
   const int n = t->bits, few = 1 + (int)(word() % 14), fast = n == 24 ? 54 : 400;
   int i = 0, j = 0;             /* exponents of a, b */

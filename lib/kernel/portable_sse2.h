@@ -1,31 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* simd.h for x86-64 without a fused multiply-add: SSE2.  Lanes are doubles in both arithmetics, so that f32 converts only when it
-   loads and stores; r = a b + c is rounded once, by arithmetic that is exact or that notices where it might not be.
+/* simd.h for x86-64 without a fused multiply-add: SSE2.  Lanes are doubles in both arithmetics, so that f32 converts only when
+   it loads and stores; r = a b + c is rounded once, by arithmetic that is exact or that notices where it might not be.
 
-   f32   The product is exact, s = RN(a b + c) has 53 bits, and r is s rounded at bit 29 by integer arithmetic.  Rounding twice differs
-         from rounding once only where s lies halfway between two floats: then its low 29 bits are 0 once half a unit is added.  Such
-         lanes are made again: where s is exact, ties go to even; else s is rounded to odd first (Boldo and Melquiond 2008).
-   f64   a = a' + a", 26 bits each (Veltkamp; Dekker 1971), so that a b = a' b' + a" b + a' b" with an exact first product;
-         s + e = a' b' + c (TwoSum, Knuth), l = a" b + a' b", so z = a b + c = s + e + l.  Let u = 2^-53.  As |a"| <= 2^-26 |a|, the
-         computed l is off by at most 2^-77.4 |a b|, and e + l, rounded once more, by at most 2^-76 |a b| + 2^-105.9 |s|; a step d
-         away from it is rounded too, by as much.  d = 2^-70 |a b| + 2^-100 |s| is more than both, and rounding is monotonic:
-         RN(s + RN(e + l - d)) <= RN(z) <= RN(s + RN(e + l + d)).  Where the two agree they are r; where not, the sum is made with
+   f32   The product is exact, s = RN(a b + c) has 53 bits, and r is s rounded at bit 29 by integer arithmetic.  Rounding twice
+         differs from rounding once only where s lies halfway between two floats: then its low 29 bits are 0 once half a unit
+         is added.  Such lanes are made again: where s is exact, ties go to even; else s is rounded to odd first (Boldo and
+         Melquiond 2008).
+   f64   a = a' + a", 26 bits each (Veltkamp; Dekker 1971), so that a b = a' b' + a" b + a' b" with an exact first product; s
+         + e = a' b' + c (TwoSum, Knuth), l = a" b + a' b", so z = a b + c = s + e + l.  As |a"| <= 2^-26 |a|, the computed l
+         is off by at most 2^-77.4 |a b|, and e + l, rounded once more, by at most 2^-76 |a b| + 2^-105.9 |s|; a step d away
+         from it is rounded too, by as much.  d = 2^-70 |a b| + 2^-100 |s| is more than both, and rounding is monotonic: RN(s +
+         RN(e + l - d)) <= RN(z) <= RN(s + RN(e + l + d)).  Where the two agree they are r; where not, the sum is made with
          rounding to odd (Boldo and Melquiond, algorithm Fmac).
 
-   This needs factors that are 0 or of moderate size (a lane that is not makes a vector `odd`) and addends that are not huge (`big`):
-     f32   2^-51 <= |a|, |b| < 2^54, |c| < 2^100: a b is a multiple of 2^-149, so a sum below the normal floats is exact, and 2^18
-           products do not overflow.  inf and NaN come through by themselves.
-     f64   2^-400 <= |a|, |b| < 2^400, |c| <= 2^900: no error term underflows, 2^99 products do not overflow.  -0 counts as big: its
-           sign would be lost in s + d.  (A sum is -0 only where c is.)
-   A sum inherits `big` from its addend: chains are not that long.  What is odd or big is made with rounding to odd, or by fma().
-   Where the factors are short (not `wide`: 12 bits in f32, 26 in f64), the product is a number, and r the rounded sum of two.  */
+   This needs factors that are 0 or of moderate size (a lane that is not makes a vector `odd`) and addends that are not huge
+   (`big`):
+     f32   2^-51 <= |a|, |b| < 2^54, |c| < 2^100: a b is a multiple of 2^-149, so a sum below the normal floats is exact, and
+           2^18 products do not overflow.  inf and NaN come through by themselves.
+     f64   2^-400 <= |a|, |b| < 2^400, |c| <= 2^900: no error term underflows, 2^99 products do not overflow.  -0 counts as
+           big: its sign would be lost in s + d.  (A sum is -0 only where c is.)
+   A sum inherits `big` from its addend: chains are not that long.  What is odd or big is made with rounding to odd, or by
+   fma().  Where the factors are short (not `wide`: 12 bits in f32, 26 in f64), the product is a number, and r the rounded sum
+   of two.  */
 
 #include <emmintrin.h>
 
 enum { LANES = 8, PAIRS = LANES / 2, CHAIN_KEYS = 1, SCORE_ROWS = 4, VALUE_VECS = 2 };
 enum { MANY_KEYS = 4, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
 
-/* The marks say of some lane what the title does; odd < 0: not known yet (a sum is seldom a factor).  They are no masks of lanes.  */
+/* The marks are not 0 where some lane is what they say; odd < 0: not known yet, for a sum is seldom a factor.  */
 typedef struct vec {
   __m128d x[PAIRS];
   int odd, wide, big;
@@ -48,8 +51,7 @@ static INLINE __m128d sum_error(__m128d a, __m128d b, __m128d s) {
   return _mm_add_pd(_mm_sub_pd(a, _mm_sub_pd(s, t)), _mm_sub_pd(b, t));
 }
 
-/* s + error rounded to odd, where s is that rounded to nearest: an even s that is inexact moves to its odd neighbour on the side of the
-   error.  */
+/* s + error rounded to odd, where s is that to nearest: an even s moves to the odd one on the side of the error, if any.  */
 static INLINE __m128d to_odd(__m128d s, __m128d error) {
   const __m128d zero = _mm_setzero_pd();
   __m128d up = _mm_cmpgt_pd(error, zero), down = _mm_cmplt_pd(error, zero);

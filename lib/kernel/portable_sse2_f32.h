@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* portable_sse2.h in f32: lanes are doubles whose values are floats.  A sum, product or quotient of two that is rounded to double and
-   then to float is the float one (Figueroa 1995: 53 >= 2 * 24 + 2).  */
+/* portable_sse2.h in f32: lanes are doubles whose values are floats.  A sum, product or quotient of two that is rounded to
+   double and then to float is the float one (Figueroa 1995: 53 >= 2 * 24 + 2).  */
 
 enum { SHORT_BITS = 12 };
 
@@ -8,8 +8,8 @@ static INLINE __m128d round_num(__m128d x) { return _mm_cvtps_pd(_mm_cvtpd_ps(x)
 
 /* ---- marks ---- */
 
-/* Is a lane that is not 0, inf or NaN outside [2^low, 2^high)?  Of the top 16 bits without the sign and the first bit of the exponent:
-   modulo 2^10 the exponents of 0, inf and NaN fall among those of 1 and 2, and floats reach from -149 to 127.  */
+/* Is a lane that is not 0, inf or NaN outside [2^low, 2^high)?  Of the top 16 bits without the sign and the first bit of the
+   exponent: modulo 2^10 the exponents of 0, inf and NaN fall among those of 1 and 2, and floats reach from -149 to 127.  */
 static INLINE int outside(const __m128d x[PAIRS], int low, int high) {
   __m128i a = _mm_castps_si128(_mm_shuffle_ps(_mm_castpd_ps(x[0]), _mm_castpd_ps(x[1]), 0xdd));
   __m128i b = _mm_castps_si128(_mm_shuffle_ps(_mm_castpd_ps(x[2]), _mm_castpd_ps(x[3]), 0xdd));
@@ -51,7 +51,7 @@ static RARE __m128d fma_odd(__m128d a, __m128d b, __m128d c) {
   return round_num(to_odd(s, sum_error(p, c, s)));
 }
 
-/* Ties to even are right but where s is halfway and not p + c: it is that where s - p = c and s - c = p, for one of them is exact.  */
+/* Ties to even are right unless s is halfway and not p + c; it is that where s - p = c and s - c = p: one of them is exact.  */
 static INLINE vec fma_rare(vec a, vec b, vec c, int strange) {
   const __m128i halfway = _mm_setr_epi32(1 << 28, -1, 1 << 28, -1), rest = _mm_set1_epi64x((1 << 29) - 1);
   __m128i wrong = _mm_setzero_si128();

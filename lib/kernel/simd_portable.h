@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* simd.h for the machine that the compiler makes code for by default: in plain C, or in SSE2 where that is x86-64 without a fused
-   multiply-add.  (Plain C takes half as long again there in f64, twice to three times as long in f32.)  */
+/* simd.h for the machine that the compiler makes code for by default: in plain C, or in SSE2 where that is x86-64 without a
+   fused multiply-add.  (Plain C takes half as long again there in f64, twice to three times as long in f32.)  */
 
 #include <math.h>
 #include <string.h>
@@ -38,8 +38,9 @@ enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 4, VALUE_VECS = 2, MANY_KEYS = 2,
 typedef struct vec { num x[LANES]; } vec;
 typedef vec chains;
 
-/* Without the instruction, in f32 through f64, where the product is exact.  Rounding the sum twice gives another result only where the
-   f64 lies halfway between two floats, or below the normal ones; so it is rounded to odd first (Boldo and Melquiond 2008).  */
+/* Without the instruction, in f32 through f64, where the product is exact.  Rounding the sum twice gives another result
+   only where the f64 lies halfway between two floats, or below the normal ones; so it is rounded to odd first (Boldo and
+   Melquiond 2008).  */
 static inline num num_fma(num a, num b, num c) {
 #if NUM_BITS == 64
   return fma(a, b, c);
