@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Attributes of HDF5 objects: scalars, written little-endian and as variable-length UTF-8, read from whatever type they
-   have.  */
+/* Attributes of HDF5 objects: scalars, written little-endian and as UTF-8 of fixed length, read from whatever type they have.
+
+   Texts of variable length would lie in HDF5's global heaps, which have no checksum, and whose damage ends HDF5 1.10 with a
+   segmentation fault; what is of fixed length lies in the object header, which has one.  */
 
 #include "store_hdf5.h"
 #include <stdio.h>
@@ -8,9 +10,10 @@
 #include <string.h>
 #include "message.h"
 
-static hid_t text_type(void) {
+static hid_t text_type(size_t bytes) {
   hid_t type = H5Tcopy(H5T_C_S1);
-  H5Tset_size(type, H5T_VARIABLE);
+  H5Tset_size(type, bytes);
+  H5Tset_strpad(type, H5T_STR_NULLPAD);
   H5Tset_cset(type, H5T_CSET_UTF8);
   return type;
 }
@@ -29,8 +32,8 @@ static void put(h5 *f, hid_t at, const char *name, hid_t file_type, hid_t memory
 
 void h5_put_text(h5 *f, hid_t at, const char *name, const char *value) {
   const char *text = value ? value : "";
-  hid_t type = text_type();
-  put(f, at, name, type, type, 1, &text);
+  hid_t type = text_type(*text ? strlen(text) : 1);
+  put(f, at, name, type, type, 1, text);
   H5Tclose(type);
 }
 

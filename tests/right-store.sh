@@ -48,12 +48,12 @@ def h5py_reads():
     import h5py
     import numpy as np
     with h5py.File(path) as f:
-        assert f.attrs["format_version"] == 1 and f.attrs["seed"] == 3 and f.attrs["experiment"] == "store"
-        assert f.attrs["config"] == open(config).read()
+        assert f.attrs["format_version"] == 1 and f.attrs["seed"] == 3 and f.attrs["experiment"] == b"store"
+        assert f.attrs["config"].decode() == open(config).read()
         assert len(f["cases"]) == 2
         for case in f["cases"].values():
             v = case["inputs/v"]
-            assert v.dtype == np.uint16 and v.attrs["format"] == "bf16" and v.attrs["axes"] == "batch,kv_head,key,dim_v"
+            assert v.dtype == np.uint16 and v.attrs["format"] == b"bf16" and v.attrs["axes"] == b"batch,kv_head,key,dim_v"
             assert [d[0].name.split("/")[-1] for d in v.dims] == ["batch", "kv_head", "key", "dim_v"]
             assert case["query"][:].tolist() == [67, 68, 69] and case["key"].shape == (70,)
             assert case["inputs/mask"].shape == (1, 1, 64, 128)
@@ -101,8 +101,8 @@ def blocks_are_right():
         for case in f["cases"].values():
             for name, dim in (("q", 64), ("k", 64), ("v", 32)):
                 x = case["inputs"][name]
-                kind = x.attrs["format"]
-                assert x.attrs["axes"].split(",")[-1] == ("dim_v" if name == "v" else "dim")
+                kind = x.attrs["format"].decode()
+                assert x.attrs["axes"].decode().split(",")[-1] == ("dim_v" if name == "v" else "dim")
                 if kind != "f16":
                     assert x.dtype == np.uint8 and x.shape[3] == dim * row.get(kind, 32) // 32, (kind, x.shape)
                     assert all(len(d) == 1 and len(d[0]) == n for d, n in zip(x.dims, x.shape))
