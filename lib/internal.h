@@ -207,8 +207,9 @@ static inline void *sga_lanes_at(const segattn_plan *plan, void *numbers, size_t
   return sga_number_at(plan, numbers, row / SGA_LANES * SGA_LANES * n);
 }
 
-/* 16-bit floats side by side, aligned, for f32 arithmetic: the kernel has instructions for them.  */
-bool sga_narrow(const segattn_plan *plan, const segattn_tensor *t, const char *from, sga_stored *stored);
+/* What the kernel decodes by itself lies there as this: elements side by side, numbers and 16-bit floats aligned; else
+   SGA_OTHER.  */
+sga_stored sga_stored_as(const segattn_plan *plan, const segattn_tensor *t, const char *from);
 /* `dim` elements decoded, zeros up to `pad`.  */
 void sga_decode(const segattn_plan *plan, const segattn_tensor *t, const char *from, void *to, size_t dim, size_t pad);
 

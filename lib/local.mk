@@ -8,8 +8,8 @@ lib_LTLIBRARIES += libsegattn.la
 noinst_LTLIBRARIES += libsga.la libkernel_portable.la
 
 kernel_sources = \
-  lib/kernel/kernel_f32.c lib/kernel/kernel_f64.c lib/kernel/exp2.h lib/kernel/few.h lib/kernel/join.h lib/kernel/kernel.h \
-  lib/kernel/lanes.h lib/kernel/many.h lib/kernel/many_scores.h \
+  lib/kernel/kernel_f32.c lib/kernel/kernel_f64.c lib/kernel/blocks_x86.h lib/kernel/decode.h lib/kernel/exp2.h \
+  lib/kernel/few.h lib/kernel/join.h lib/kernel/kernel.h lib/kernel/lanes.h lib/kernel/many.h lib/kernel/many_scores.h \
   lib/kernel/number_f32.h lib/kernel/number_f64.h lib/kernel/portable_sse2.h lib/kernel/portable_sse2_f32.h \
   lib/kernel/portable_sse2_f64.h lib/kernel/rows.h lib/kernel/simd.h lib/kernel/simd_avx2.h \
   lib/kernel/simd_avx512.h lib/kernel/simd_neon.h lib/kernel/simd_portable.h lib/kernel/weight.h

@@ -16,17 +16,14 @@ static bool full(const sga_span *s) {
   return s->any.word[0] == all.word[0] && s->any.word[1] == all.word[1];
 }
 
-/* What the kernel can read where it lies: numbers, or 16-bit floats in f32 arithmetic and few rows, in order, aligned, with
-   padded dimensions and all keys to be read.  */
+/* What the kernel can read where it lies: numbers, or where rows are few what it decodes, with padded dimensions and all keys
+   to be read.  Formats of 8 bits and fewer are not decoded again for each SGA_ROWS rows.  */
 static bool ready(const sga_tile *t, const sga_span *s, const segattn_tensor *x, size_t pad, const char *at,
                   sga_stored *stored) {
-  ptrdiff_t size = (ptrdiff_t)sga_format_of(x->format)->bytes;
-  bool as_numbers = x->format == t->plan->number, as_16 = !t->slabs->many && sga_narrow(t->plan, x, at, stored);
-  if (as_numbers)
-    *stored = SGA_NUMBERS;
-  return (as_numbers || as_16) && x->stride[SEGATTN_DIM] == size && x->shape[SEGATTN_DIM] == pad &&
-         x->stride[SEGATTN_POS] > 0 && !(((uintptr_t)x->stride[SEGATTN_POS] | (uintptr_t)at) & (uintptr_t)(size - 1)) &&
-         full(s);               /* size is a power of two */
+  *stored = sga_stored_as(t->plan, x, at);
+  bool few = !t->slabs->many && (*stored <= SGA_BF16 || t->n <= SGA_ROWS);
+  return *stored != SGA_OTHER && (*stored == SGA_NUMBERS || few) && x->shape[SEGATTN_DIM] == pad &&
+         x->stride[SEGATTN_POS] > 0 && full(s);
 }
 
 /* How many keys ahead rows that are taken one by one ask for: a block; less in a token-major cache, where the hardware
@@ -58,13 +55,13 @@ static const void *elements(const sga_tile *t, const sga_span *s, bool value, vo
   const char *at = sga_at(x, t->batch, t->kv_head, s->from);
   *ahead = 0;
   if (ready(t, s, x, pad, at, stored)) {
-    *stride = (size_t)x->stride[SEGATTN_POS] >> __builtin_ctzl(sga_format_of(x->format)->bytes);
+    *stride = (size_t)x->stride[SEGATTN_POS];
     const char *next = key_ahead(t, s, value, few_ahead(x));
     if (next)
       *ahead = (ptrdiff_t)((uintptr_t)next - (uintptr_t)at);    /* they may lie in two arrays */
     return at;
   }
-  *stride = pad;
+  *stride = pad * plan->kernel->size;
   *stored = SGA_NUMBERS;
   for (int j = 0; j < s->keys; j++) {
     void *row = sga_number_at(plan, scratch, (size_t)j * pad);
@@ -118,6 +115,8 @@ static void absorb_few(const sga_tile *t, const sga_span *s, int slab) {
   p.score = &plan->score;
   p.weights = t->scratch->weights;
   p.counts = t->counts;
+  p.k_room = t->scratch->k;
+  p.v_room = t->scratch->v;
   p.k = elements(t, s, false, t->scratch->k, plan->pad_k, &p.k_stride, &p.k_ahead, &p.k_stored);
   p.v = elements(t, s, true, t->scratch->v, plan->pad_v, &p.v_stride, &p.v_ahead, &p.v_stored);
   for (size_t i = 0; i < t->n; i += SGA_ROWS) {
@@ -229,6 +228,8 @@ static void absorb_many(const sga_tile *t, const sga_span *s, const step *to) {
                   .turns = (int)((t->n + SGA_LANES - 1) / SGA_LANES) };
   p.k = elements(t, s, false, t->scratch->k, plan->pad_k, &p.k_stride, &ahead, &stored);
   p.v = elements(t, s, true, t->scratch->v, plan->pad_v, &p.v_stride, &ahead, &stored);
+  p.k_stride /= plan->kernel->size;
+  p.v_stride /= plan->kernel->size;
   p.k_next = next_rows(t, s, false);
   p.v_next = next_rows(t, s, true);
   for (size_t row = 0; row < t->slabs->tile_rows; row += SGA_LANES)

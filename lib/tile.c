@@ -79,15 +79,24 @@ void sga_scratch_place(sga_scratch *s, const segattn_plan *plan, const sga_need 
   s->mask = (double *)(void *)(p + number_bytes(plan, need->rows * SGA_BLOCK));
 }
 
-bool sga_narrow(const segattn_plan *plan, const segattn_tensor *t, const char *from, sga_stored *stored) {
-  *stored = t->format == SEGATTN_F16 ? SGA_F16 : t->format == SEGATTN_BF16 ? SGA_BF16 : SGA_NUMBERS;
-  return plan->number == SEGATTN_F32 && *stored != SGA_NUMBERS && t->stride[SEGATTN_DIM] == 2 && (uintptr_t)from % 2 == 0;
+sga_stored sga_stored_as(const segattn_plan *plan, const segattn_tensor *t, const char *from) {
+  static const sga_stored stored[SEGATTN_FORMATS] = {
+    [SEGATTN_F64] = SGA_OTHER, [SEGATTN_F32] = SGA_OTHER, [SEGATTN_BOOL] = SGA_OTHER, [SEGATTN_F16] = SGA_F16,
+    [SEGATTN_BF16] = SGA_BF16, [SEGATTN_F8E4M3] = SGA_F8E4M3, [SEGATTN_F8E5M2] = SGA_F8E5M2, [SEGATTN_Q8_0] = SGA_Q8_0,
+    [SEGATTN_Q4_0] = SGA_Q4_0, [SEGATTN_Q4_1] = SGA_Q4_1, [SEGATTN_Q5_0] = SGA_Q5_0, [SEGATTN_Q5_1] = SGA_Q5_1,
+    [SEGATTN_IQ4_NL] = SGA_IQ4_NL
+  };
+  sga_stored as = t->format == plan->number ? SGA_NUMBERS : stored[t->format];
+  size_t bytes = sga_format_of(t->format)->bytes, aligned = as > SGA_BF16 ? 1 : bytes;  /* a power of two */
+  uintptr_t rows = (uintptr_t)from | (uintptr_t)t->stride[SEGATTN_POS];
+  bool ordered = t->stride[SEGATTN_DIM] == (ptrdiff_t)bytes && !(rows & (aligned - 1));
+  return ordered && as <= plan->kernel->decodes ? as : SGA_OTHER;
 }
 
 void sga_decode(const segattn_plan *plan, const segattn_tensor *t, const char *from, void *to, size_t dim, size_t pad) {
   const sga_format *f = sga_format_of(t->format);
-  sga_stored stored;
-  if (sga_narrow(plan, t, from, &stored))
+  sga_stored stored = sga_stored_as(plan, t, from);
+  if (stored != SGA_OTHER)
     plan->kernel->decode(stored, from, to, dim);
   else if (plan->number == SEGATTN_F32)
     f->to_f32(from, t->stride[SEGATTN_DIM], to, dim);

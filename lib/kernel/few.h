@@ -36,8 +36,15 @@ static inline size_t stored_bytes(sga_stored stored) { return stored == SGA_NUMB
 /* ---- scores ---- */
 
 /* Key j where it lies.  */
-static inline const char *key_at(const void *keys, sga_stored stored, size_t stride, int j) {
-  return (const char *)keys + (size_t)j * stride * stored_bytes(stored);
+static inline const char *key_at(const void *keys, size_t stride, int j) { return (const char *)keys + (size_t)j * stride; }
+
+/* Keys [a, b) decoded into the room, into the first-level cache.  */
+static void decode_keys(sga_stored stored, const char *key, size_t stride, ptrdiff_t ahead, int n, size_t dim, num *room) {
+  for (int j = 0; j < n; j++, key += stride, room += dim) {
+    for (size_t i = 0; i < stride && i < dim * 2; i += 64)
+      ask(key + ahead + i);
+    decode(stored, key, room, dim);
+  }
 }
 
 /* Scores are made for whole vectors of keys: past the end, the last key's again.  */
@@ -53,13 +60,13 @@ static inline __attribute__((always_inline)) void scores_of(const sga_piece *w, 
   for (int j = 0; j < w->keys; j += TILE) {
     const char *k[TILE];
     for (int i = 0; i < TILE; i++)      /* past the end: the last key again */
-      k[i] = key_at(w->k, stored, w->k_stride, j + i < w->keys ? j + i : w->keys - 1);
+      k[i] = key_at(w->k, w->k_stride, j + i < w->keys ? j + i : w->keys - 1);
     chains x[SCORE_ROWS][4];
     for (int r = 0; r < rows; r++)
       for (int i = 0; i < 4; i++)
         x[r][i] = chains_zero();
     for (size_t d = 0; d < w->dim_k; d += 8) {
-      for (size_t i = 0, n = d / 8 * lines; i < lines; i++, n++)
+      for (size_t i = 0, n = d / 8 * lines; w->k_ahead && i < lines; i++, n++)
         ask(k[n % TILE] + w->k_ahead + n / TILE * 64);
       for (int i = 0; i < 4; i++) {
         chains y = chains_keys_as(stored, k[i], k[TILE - 4 + i], d);
@@ -84,10 +91,22 @@ static inline __attribute__((always_inline)) void scores_as(const sga_piece *w, 
 }
 
 static void scores(const sga_piece *w, num *s) {
-  switch (NUM_BITS == 64 ? SGA_NUMBERS : w->k_stored) {
-  case SGA_F16: scores_as(w, SGA_F16, s); break;
-  case SGA_BF16: scores_as(w, SGA_BF16, s); break;
-  default: scores_as(w, SGA_NUMBERS, s); break;
+  if (IN_PLACE >= SGA_F16 && w->k_stored == SGA_F16)
+    scores_as(w, SGA_F16, s);
+  else if (IN_PLACE >= SGA_BF16 && w->k_stored == SGA_BF16)
+    scores_as(w, SGA_BF16, s);
+  else if (w->k_stored == SGA_NUMBERS)
+    scores_as(w, SGA_NUMBERS, s);
+  else {
+    sga_piece part = *w;
+    part.k = w->k_room;
+    part.k_stride = w->dim_k * sizeof(num);
+    part.k_ahead = 0;
+    for (int j = 0; j < w->keys; j += SGA_ROOM) {
+      part.keys = w->keys - j < SGA_ROOM ? w->keys - j : SGA_ROOM;
+      decode_keys(w->k_stored, key_at(w->k, w->k_stride, j), w->k_stride, w->k_ahead, part.keys, w->dim_k, w->k_room);
+      scores_as(&part, SGA_NUMBERS, s + j);
+    }
   }
 }
 
@@ -228,8 +247,8 @@ static void weights(const sga_piece *w, int r, num *t, num *p, sga_keys *moved, 
 
 /* ---- values ---- */
 
-/* Keys [a, b), which all of the rows [first, first + rows) attend.  */
-typedef struct run { const num *p; int first, a, b; } run;
+/* Keys [a, b), which all of the rows [first, first + rows) attend; v: the value of key a.  */
+typedef struct run { const num *p; int first, a, b; const char *v; size_t stride; ptrdiff_t ahead; } run;
 
 /* Dimensions [d, d + vecs * LANES); with d = 0 the weights are summed too, in one more register of the loop over V.  */
 static inline __attribute__((always_inline)) void values_tile(const sga_piece *w, run x, int rows, size_t d, int vecs,
@@ -242,10 +261,10 @@ static inline __attribute__((always_inline)) void values_tile(const sga_piece *w
       o[r][c] = vec_load((num *)w->o[x.first + r] + d + c * LANES);
   }
   for (int j = x.a; j < x.b; j++) {
-    const char *v = key_at(w->v, stored, w->v_stride, j);
+    const char *v = key_at(x.v, x.stride, j - x.a);
     vec y[2 * VALUE_VECS];
-    for (size_t i = 0; i < chunk; i += 64)
-      ask(v + w->v_ahead + d * bytes + i);
+    for (size_t i = 0; x.ahead && i < chunk; i += 64)
+      ask(v + x.ahead + d * bytes + i);
     for (int c = 0; c < vecs; c++)
       y[c] = vec_load_as(stored, v, d + (size_t)c * LANES);
     for (int r = 0; r < rows; r++) {
@@ -290,18 +309,26 @@ static inline __attribute__((always_inline)) void values_as(const sga_piece *w, 
   }
 }
 
-static void values_run(const sga_piece *w, run x, int rows) {
-  switch (NUM_BITS == 64 ? SGA_NUMBERS : w->v_stored) {
-  case SGA_F16: values_as(w, x, rows, SGA_F16); break;
-  case SGA_BF16: values_as(w, x, rows, SGA_BF16); break;
-  default: values_as(w, x, rows, SGA_NUMBERS); break;
-  }
+static void values_run(const sga_piece *w, const num *p, int first, int rows, int a, int b) {
+  run x = { p, first, a, b, key_at(w->v, w->v_stride, a), w->v_stride, w->v_ahead };
+  if (IN_PLACE >= SGA_F16 && w->v_stored == SGA_F16)
+    values_as(w, x, rows, SGA_F16);
+  else if (IN_PLACE >= SGA_BF16 && w->v_stored == SGA_BF16)
+    values_as(w, x, rows, SGA_BF16);
+  else if (w->v_stored == SGA_NUMBERS)
+    values_as(w, x, rows, SGA_NUMBERS);
+  else
+    for (; a < b; a = x.b) {
+      x = (run){ p, first, a, a + SGA_ROOM < b ? a + SGA_ROOM : b, w->v_room, w->dim_v * sizeof(num), 0 };
+      decode_keys(w->v_stored, key_at(w->v, w->v_stride, a), w->v_stride, w->v_ahead, x.b - a, w->dim_v, w->v_room);
+      values_as(w, x, rows, SGA_NUMBERS);
+    }
 }
 
 static void values_one(const sga_piece *w, const num *p, int j) {       /* a key that only some of the rows attend */
   for (int r = 0; r < w->rows; r++)
     if (has(&w->live[r], j))
-      values_run(w, (run){ p, r, j, j + 1 }, 1);
+      values_run(w, p, r, 1, j, j + 1);
 }
 
 static void rescale(const sga_piece *w, const sga_keys *moved, const num *factor, int j) {
@@ -331,7 +358,7 @@ static void values(const sga_piece *w, const num *p, const sga_keys *moved, cons
     if (has(&all, j)) {
       b = next_in(&stop, b);
       b = b < w->keys ? b : w->keys;
-      values_run(w, (run){ p, 0, j, b }, w->rows);
+      values_run(w, p, 0, w->rows, j, b);
     } else
       values_one(w, p, j);
   }

@@ -16,6 +16,7 @@ enum {
   SGA_ROWS = 4,                 /* query rows that one kernel call serves: they share a KV head */
   SGA_LANES = 32,               /* query rows that the kernel for many rows serves, one a lane */
   SGA_TILE = 128,               /* query rows at most that share a block of keys, fetched once; a multiple of SGA_LANES */
+  SGA_ROOM = 32,                /* keys that the kernel for few rows decodes at a time */
   SGA_LEVELS = 8,               /* joins at most that a kernel call does by itself */
   SGA_PAD = 16                  /* decoded rows are padded with zeros to a multiple of this many numbers */
 };
@@ -33,16 +34,18 @@ typedef struct sga_score {
   double cap_log2e, scale_over_cap;     /* x = cap_log2e tanh(s scale_over_cap); cap_log2e 0: no softcap */
 } sga_score;
 
-/* What keys and values are stored as where the kernel reads them: numbers, or (f32 arithmetic) 16-bit floats that it
-   decodes.  */
-typedef enum sga_stored { SGA_NUMBERS, SGA_F16, SGA_BF16 } sga_stored;
+/* What keys and values are stored as where the kernel reads them: numbers, or what it decodes (f32 arithmetic).  */
+typedef enum sga_stored {
+  SGA_NUMBERS, SGA_F16, SGA_BF16, SGA_F8E4M3, SGA_F8E5M2, SGA_Q8_0, SGA_Q4_0, SGA_Q4_1, SGA_Q5_0, SGA_Q5_1, SGA_IQ4_NL, SGA_OTHER
+} sga_stored;
 
 /* Keys of one block (a piece of it where a segment ends inside), for up to SGA_ROWS rows that share the keys.  */
 typedef struct sga_piece {
   int keys, rows;               /* 1 .. SGA_BLOCK, 1 .. SGA_ROWS */
   size_t dim_k, dim_v;          /* padded to a multiple of SGA_PAD */
   const void *k, *v;            /* elements, key j at + j * stride; padding is zero; keys that no row attends are not read */
-  size_t k_stride, v_stride;    /* in elements */
+  size_t k_stride, v_stride;    /* in bytes */
+  void *k_room, *v_room;        /* where they are not numbers: numbers [SGA_ROOM][dim], 64-byte aligned */
   ptrdiff_t k_ahead, v_ahead;   /* bytes from a key to the one that will be read a block later, a hint; 0 without */
   sga_stored k_stored, v_stored;
   const void *q[SGA_ROWS];      /* numbers, dim_k of them */
@@ -70,7 +73,7 @@ typedef struct sga_lanes {
   int levels;                   /* joins that follow: node[i] <- node[i] + what came before, `open` first, which is used up */
   size_t dim_k, dim_v;
   const void *k, *v;            /* numbers, as in sga_piece */
-  size_t k_stride, v_stride;
+  size_t k_stride, v_stride;    /* in numbers */
   sga_ahead k_next, v_next;
   int turn, turns;              /* each of so many calls with these keys asks for its share of the next */
   const void *q;                /* numbers [dim_k][SGA_LANES] */
@@ -89,11 +92,12 @@ typedef struct sga_lanes {
 typedef struct sga_kernel {
   const char *arithmetic, *isa;
   size_t size;                  /* bytes of a number */
+  sga_stored decodes;           /* it decodes what is stored as this or what comes before */
   void (*absorb)(const sga_piece *piece);                               /* rules 1 to 4, few rows */
   void (*absorb_lanes)(const sga_lanes *tile);                          /* the same, many rows */
   void (*join)(sga_rows left, sga_rows right, size_t n, size_t dim);    /* rule 5: left <- left + right */
   void (*join_lanes)(sga_rows left, sga_rows right, size_t dim);        /* the same, SGA_LANES lanes */
-  void (*decode)(sga_stored stored, const void *from, void *to, size_t n);      /* n elements side by side to numbers */
+  void (*decode)(sga_stored stored, const void *from, void *to, size_t n);      /* n elements side by side to numbers, whole blocks */
   void (*clear)(sga_rows rows, size_t n, size_t dim);                   /* the empty accumulator */
   void (*sink)(sga_rows row, size_t dim, double t);                     /* rule 6: joins one key of value 0 to one row */
   void (*sink_lanes)(sga_rows rows, size_t dim, const double *t);       /* to each lane; none where t is -inf */

@@ -5,6 +5,7 @@
 #include "simd.h"
 #include "weight.h"
 #include "join.h"
+#include "decode.h"
 #include "few.h"
 #include "many_scores.h"
 #include "many.h"

@@ -70,22 +70,7 @@ static uint32_t infinite_lanes(sga_rows rows, size_t dim) {
   return found;
 }
 
-static void decode(sga_stored stored, const void *from, void *to, size_t n) {
-  size_t i = 0;
-  for (; i + LANES <= n; i += LANES)
-    vec_store((num *)to + i, vec_load_as(stored, from, i));
-  if (i < n) {                  /* not a byte past the end is read */
-    uint16_t rest[LANES * sizeof(num) / 2] = { 0 };
-    num last[LANES];
-    size_t bytes = stored == SGA_NUMBERS ? sizeof(num) : 2;
-    __builtin_memcpy(rest, (const char *)from + i * bytes, (n - i) * bytes);
-    vec_store(last, vec_load_as(stored, rest, 0));
-    for (size_t j = i; j < n; j++)
-      ((num *)to)[j] = last[j - i];
-  }
-}
-
 const sga_kernel SGA_PASTE(sga_kernel, NUM, SGA_ISA) = {
-  SGA_TEXT(NUM), SGA_TEXT(SGA_ISA), sizeof(num), absorb, absorb_lanes, join, join_lanes, decode, clear, sink, sink_lanes,
+  SGA_TEXT(NUM), SGA_TEXT(SGA_ISA), sizeof(num), DECODED, absorb, absorb_lanes, join, join_lanes, decode, clear, sink, sink_lanes,
   divide, divide_lanes, infinite, infinite_lanes, lanes_set, lanes_get
 };

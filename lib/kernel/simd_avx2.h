@@ -6,6 +6,8 @@
 #if NUM_BITS == 32
 
 enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 2, VALUE_VECS = 2, MANY_KEYS = 3, MANY_LAST = 2, MANY_DIMS = 6, MANY_REST = 2 };
+#define IN_PLACE SGA_BF16
+#define DECODED SGA_IQ4_NL
 typedef __m256 vec;
 typedef __m256 chains;
 
@@ -68,6 +70,15 @@ static inline chains chains_query(const num *q) { return _mm256_loadu_ps(q); }
 static inline vec vec_load_as(sga_stored stored, const void *p, size_t from) {
   if (stored == SGA_NUMBERS)
     return _mm256_loadu_ps((const num *)p + from);
+  if (stored == SGA_F8E4M3 || stored == SGA_F8E5M2) {   /* as f16; e4m3 with an exponent 8 too small, but its NaN */
+    const __m128i code = _mm_set1_epi16((short)0xbf80), sign = _mm_set1_epi16((short)0x8000);
+    __m128i h = _mm_cvtepi8_epi16(_mm_loadl_epi64((const __m128i *)(const void *)((const char *)p + from)));
+    if (stored == SGA_F8E5M2)
+      return _mm256_cvtph_ps(_mm_slli_epi16(h, 8));
+    h = _mm_and_si128(_mm_slli_epi16(h, 7), code);
+    h = _mm_or_si128(h, _mm_srli_epi16(_mm_cmpeq_epi16(_mm_or_si128(h, sign), code), 1));
+    return _mm256_mul_ps(_mm256_cvtph_ps(h), _mm256_set1_ps(256));
+  }
   __m128i h = _mm_loadu_si128((const __m128i *)(const void *)((const uint16_t *)p + from));
   return stored == SGA_F16 ? _mm256_cvtph_ps(h) : _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
 }
@@ -76,6 +87,10 @@ static inline chains chains_keys_as(sga_stored stored, const void *a, const void
   return vec_load_as(stored, a, from);
 }
 static inline chains chains_fma(chains a, chains b, chains c) { return _mm256_fmadd_ps(a, b, c); }
+static inline vec vec_codes(const int8_t *p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p)));
+}
+#include "blocks_x86.h"
 
 static inline __m128 chains_half(__m256 a) {    /* 0+4, 1+5, 2+6, 3+7 */
   return _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
@@ -91,6 +106,8 @@ static inline void chains_sum4(const chains x[4], num *s) {
 #else
 
 enum { LANES = 4, CHAIN_KEYS = 1, SCORE_ROWS = 1, VALUE_VECS = 2, MANY_KEYS = 3, MANY_LAST = 2, MANY_DIMS = 6, MANY_REST = 2 };
+#define IN_PLACE SGA_NUMBERS
+#define DECODED SGA_NUMBERS
 typedef __m256d vec;
 typedef struct chains { __m256d low, high; } chains;
 

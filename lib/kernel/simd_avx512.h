@@ -6,6 +6,8 @@
 #if NUM_BITS == 32
 
 enum { LANES = 16, CHAIN_KEYS = 2, SCORE_ROWS = 4, VALUE_VECS = 4, MANY_KEYS = 6, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
+#define IN_PLACE SGA_BF16
+#define DECODED SGA_IQ4_NL
 typedef __m512 vec;
 typedef __m512 chains;
 
@@ -67,6 +69,15 @@ static inline vec decode_16(sga_stored stored, __m256i h) {
 static inline vec vec_load_as(sga_stored stored, const void *p, size_t from) {
   if (stored == SGA_NUMBERS)
     return _mm512_loadu_ps((const num *)p + from);
+  if (stored == SGA_F8E4M3 || stored == SGA_F8E5M2) {   /* as f16; e4m3 with an exponent 8 too small, but its NaN */
+    const __m256i code = _mm256_set1_epi16((short)0xbf80), sign = _mm256_set1_epi16((short)0x8000);
+    __m256i h = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)((const char *)p + from)));
+    if (stored == SGA_F8E5M2)
+      return _mm512_cvtph_ps(_mm256_slli_epi16(h, 8));
+    h = _mm256_and_si256(_mm256_slli_epi16(h, 7), code);
+    h = _mm256_or_si256(h, _mm256_srli_epi16(_mm256_cmpeq_epi16(_mm256_or_si256(h, sign), code), 1));
+    return _mm512_mul_ps(_mm512_cvtph_ps(h), _mm512_set1_ps(256));
+  }
   return decode_16(stored, _mm256_loadu_si256((const __m256i *)(const void *)((const uint16_t *)p + from)));
 }
 static inline chains chains_keys_as(sga_stored stored, const void *a, const void *b, size_t from) {
@@ -78,6 +89,10 @@ static inline chains chains_keys_as(sga_stored stored, const void *a, const void
   return decode_16(stored, _mm256_inserti128_si256(_mm256_castsi128_si256(x), y, 1));
 }
 static inline chains chains_fma(chains a, chains b, chains c) { return _mm512_fmadd_ps(a, b, c); }
+static inline vec vec_codes(const int8_t *p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)));
+}
+#include "blocks_x86.h"
 
 static inline __m512 chains_half(__m512 x, __m512 y) {  /* 0+4, 1+5, 2+6, 3+7 of x's keys a and b, y's keys a and b */
   return _mm512_add_ps(_mm512_shuffle_f32x4(x, y, 0x88), _mm512_shuffle_f32x4(x, y, 0xdd));
@@ -94,6 +109,8 @@ static inline void chains_sum4(const chains x[4], num *s) {
 #else
 
 enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 4, VALUE_VECS = 4, MANY_KEYS = 6, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
+#define IN_PLACE SGA_NUMBERS
+#define DECODED SGA_NUMBERS
 typedef __m512d vec;
 typedef __m512d chains;
 

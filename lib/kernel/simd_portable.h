@@ -29,6 +29,10 @@ static inline num num_as(sga_stored stored, const void *p, size_t i) {
   return x;
 }
 
+/* 16-bit floats are decoded by themselves: loops for each take longer to compile than they save.  */
+#define IN_PLACE SGA_NUMBERS
+#define DECODED (NUM_BITS == 32 ? SGA_BF16 : SGA_NUMBERS)
+
 #if defined __SSE2__ && !FUSED && !defined SGA_PLAIN    /* which tests define */
 #include "portable_sse2.h"
 #else

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Blocks of 32 elements (format/block.h) to f32 on x86-64, with AVX2 or more: codes as bytes, then scaled, LANES at a time.  */
+
+#define DECODE_BLOCKS 1
+
+/* Byte j of two codes has code j low and code j + 16 high.  */
+static inline __m256i nibbles(const char *p) {
+  __m128i both = _mm_loadu_si128((const __m128i *)(const void *)p);
+  return _mm256_and_si256(_mm256_set_m128i(_mm_srli_epi16(both, 4), both), _mm256_set1_epi8(15));
+}
+
+/* 16 where the code's bit of 32 is set: its byte is spread over eight, each of which keeps its own.  */
+static inline __m256i fifth_bits(const char *p) {
+  const __m256i spread = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+  const __m256i own = _mm256_set1_epi64x((long long)0x8040201008040201);
+  int32_t bits;
+  __builtin_memcpy(&bits, p, sizeof bits);
+  __m256i x = _mm256_and_si256(_mm256_shuffle_epi8(_mm256_set1_epi32(bits), spread), own);
+  return _mm256_and_si256(_mm256_cmpeq_epi8(x, own), _mm256_set1_epi8(16));
+}
+
+/* The codes less their zero, at p.  */
+static inline __m256i block_codes(sga_stored stored, const char *p) {
+  const __m128i level = _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
+  switch (stored) {
+  case SGA_Q4_0: return _mm256_sub_epi8(nibbles(p), _mm256_set1_epi8(8));
+  case SGA_Q4_1: return nibbles(p);
+  case SGA_Q5_0: return _mm256_sub_epi8(_mm256_or_si256(nibbles(p + 4), fifth_bits(p)), _mm256_set1_epi8(16));
+  case SGA_Q5_1: return _mm256_or_si256(nibbles(p + 4), fifth_bits(p));
+  default: return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(level), nibbles(p));         /* iq4_nl */
+  }
+}
+
+static inline float half_at(const char *p) {
+  uint16_t h;
+  __builtin_memcpy(&h, p, sizeof h);
+  return _cvtsh_ss(h);
+}
+
+static inline __attribute__((always_inline)) void decode_blocks(sga_stored stored, size_t bytes, const char *p, num *to, size_t n) {
+  const bool shifted = stored == SGA_Q4_1 || stored == SGA_Q5_1;
+  for (const num *end = to + n; to < end; to += 32, p += bytes) {
+    vec d = vec_set1(half_at(p)), m = vec_set1(shifted ? half_at(p + 2) : 0);
+    int8_t room[32];
+    const int8_t *codes = (const int8_t *)p + 2;
+    if (stored != SGA_Q8_0) {
+      _mm256_storeu_si256((__m256i *)(void *)room, block_codes(stored, p + (shifted ? 4 : 2)));
+      codes = room;
+    }
+    for (int i = 0; i < 32; i += LANES) {
+      vec x = vec_mul(d, vec_codes(codes + i));
+      vec_store(to + i, shifted ? vec_add(x, m) : x);
+    }
+  }
+}
