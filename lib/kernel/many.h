@@ -202,7 +202,7 @@ static inline __attribute__((always_inline)) void values_runs(const strip *x, in
 }
 
 static void strip_values(const strip *x, int a, int b) {
-  if (x->vecs == 2)
+  if (STRIP_VECS == 2 && x->vecs == 2)
     values_runs(x, 2, a, b);
   else
     values_runs(x, 1, a, b);
@@ -323,11 +323,11 @@ static uint32_t lane_bits(int n) {
 
 static void absorb_lanes(const sga_lanes *w) {
   for (int at = 0; at < w->rows; at += STRIP) {
-    strip x = { .w = w, .at = at, .vecs = w->rows - at > LANES ? 2 : 1,
-                .lanes = { lane_bits(w->rows - at), lane_bits(w->rows - at - LANES) },
+    strip x = { .w = w, .at = at, .vecs = w->rows - at > LANES ? STRIP_VECS : 1,
+                .lanes = { lane_bits(w->rows - at), lane_bits(STRIP_VECS == 2 ? w->rows - at - LANES : 0) },
                 .s = (num *)w->scores + at, .q = (num *)(uintptr_t)w->q + at, .m = (num *)w->m + at,
                 .e = (num *)w->open.e + at, .l = (num *)w->open.l + at, .o = (num *)w->open.o + at };
-    if (x.vecs == 2)
+    if (STRIP_VECS == 2 && x.vecs == 2)
       absorb_strip(&x, 2);
     else
       absorb_strip(&x, 1);

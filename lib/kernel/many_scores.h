@@ -11,7 +11,7 @@
    for the same buffers as loads that miss, and all of a block at once, while the first strip was made, held up an eighth of
    the time.  */
 
-#define STRIP (2 * LANES)
+#define STRIP (STRIP_VECS * LANES)
 #define EACH_KEY(j) _Pragma("GCC unroll 16") for (int j = 0; j < keys; j++)
 
 typedef struct strip {

@@ -21,11 +21,14 @@
            big: its sign would be lost in s + d.  (A sum is -0 only where c is.)
    A sum inherits `big` from its addend: chains are not that long.  What is odd or big is made with rounding to odd, or by
    fma().  Where the factors are short (not `wide`: 12 bits in f32, 26 in f64), the product is a number, and r the rounded sum
-   of two.  */
+   of two.
+
+   A strip is one vector of rows: half the code, and more than twice as fast as two.  A rare case in a function of its own costs
+   more than it saves: all operands would go through memory.  */
 
 #include <emmintrin.h>
 
-enum { LANES = 8, PAIRS = LANES / 2, CHAIN_KEYS = 1, SCORE_ROWS = 4, VALUE_VECS = 2 };
+enum { LANES = 8, PAIRS = LANES / 2, CHAIN_KEYS = 1, STRIP_VECS = 1, SCORE_ROWS = 4, VALUE_VECS = 2 };
 enum { MANY_KEYS = 4, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
 
 /* The marks are not 0 where some lane is what they say; odd < 0: not known yet, for a sum is seldom a factor.  */

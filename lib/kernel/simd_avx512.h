@@ -5,7 +5,8 @@
 
 #if NUM_BITS == 32
 
-enum { LANES = 16, CHAIN_KEYS = 2, SCORE_ROWS = 4, VALUE_VECS = 4, MANY_KEYS = 6, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
+enum { LANES = 16, CHAIN_KEYS = 2, STRIP_VECS = 2, SCORE_ROWS = 4, VALUE_VECS = 4 };
+enum { MANY_KEYS = 6, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
 #define IN_PLACE SGA_BF16
 #define DECODED SGA_IQ4_NL
 typedef __m512 vec;
@@ -108,7 +109,8 @@ static inline void chains_sum4(const chains x[4], num *s) {
 
 #else
 
-enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 4, VALUE_VECS = 4, MANY_KEYS = 6, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
+enum { LANES = 8, CHAIN_KEYS = 1, STRIP_VECS = 2, SCORE_ROWS = 4, VALUE_VECS = 4 };
+enum { MANY_KEYS = 6, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
 #define IN_PLACE SGA_NUMBERS
 #define DECODED SGA_NUMBERS
 typedef __m512d vec;

@@ -9,7 +9,8 @@
 
 #if NUM_BITS == 32
 
-enum { LANES = 4, CHAIN_KEYS = 1, SCORE_ROWS = 2, VALUE_VECS = 4, MANY_KEYS = 4, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
+enum { LANES = 4, CHAIN_KEYS = 1, STRIP_VECS = 2, SCORE_ROWS = 2, VALUE_VECS = 4 };
+enum { MANY_KEYS = 4, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
 #define IN_PLACE SGA_BF16
 #define DECODED SGA_BF16
 typedef float32x4_t vec;
@@ -86,7 +87,8 @@ static inline void chains_sum4(const chains x[4], num *s) {
 
 #else
 
-enum { LANES = 2, CHAIN_KEYS = 1, SCORE_ROWS = 1, VALUE_VECS = 4, MANY_KEYS = 4, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
+enum { LANES = 2, CHAIN_KEYS = 1, STRIP_VECS = 2, SCORE_ROWS = 1, VALUE_VECS = 4 };
+enum { MANY_KEYS = 4, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
 #define IN_PLACE SGA_NUMBERS
 #define DECODED SGA_NUMBERS
 typedef float64x2_t vec;

@@ -37,7 +37,8 @@ static inline num num_as(sga_stored stored, const void *p, size_t i) {
 #include "portable_sse2.h"
 #else
 
-enum { LANES = 8, CHAIN_KEYS = 1, SCORE_ROWS = 4, VALUE_VECS = 2, MANY_KEYS = 2, MANY_LAST = 2, MANY_DIMS = 4, MANY_REST = 4 };
+enum { LANES = 8, CHAIN_KEYS = 1, STRIP_VECS = 1, SCORE_ROWS = 4, VALUE_VECS = 2 };
+enum { MANY_KEYS = 2, MANY_LAST = 2, MANY_DIMS = 4, MANY_REST = 4 };
 
 typedef struct vec { num x[LANES]; } vec;
 typedef vec chains;
