@@ -77,6 +77,8 @@ static void decode_key(const call *c, const segattn_segment *s, size_t batch, si
   for (size_t d = 0; d < p->dim_k; d++)
     size += k[d] < 0 ? -k[d] : k[d];
   c->keys.size[number] = size;
+  if (c->plan->kernel->coder)
+    sga_bound_codes_key(&c->keys, p->dim_k, number, &s->k, sga_at(&s->k, batch, kv_head, j));
 }
 
 static void decode_keys(const call *c, size_t batch, size_t kv_head) {
@@ -112,10 +114,17 @@ static void row_place(const call *c, sga_bound_row *r, char *memory) {
   for (size_t i = 0; i < sizeof by_dim / sizeof *by_dim; i++, x += p->dim_v)
     *by_dim[i] = x;
   r->q = x;
+  r->codes.scale = (float *)(void *)(x + p->dim_k);
+  r->codes.code = (int8_t *)(r->codes.scale + sga_code_blocks(p->dim_k));
+}
+
+static size_t codes_bytes(const segattn_problem *p) {
+  return sga_code_blocks(p->dim_k) * (SGA_CODES + sizeof(float));
 }
 
 static size_t row_bytes(const segattn_problem *p, size_t keys) {
-  return (7 * (keys + 1) + 6 * p->dim_v + p->dim_k) * sizeof(double);
+  return (7 * (keys + 1) + 6 * p->dim_v + p->dim_k) * sizeof(double) +
+         (codes_bytes(p) + 7) / 8 * 8;
 }
 
 static void store(const segattn_tensor *t, size_t batch, size_t head, size_t query, const double *x) {
@@ -127,7 +136,10 @@ static void store(const segattn_tensor *t, size_t batch, size_t head, size_t que
 static void bound_row(const call *c, sga_bound_row *r, size_t batch, size_t head, size_t query) {
   double bound[SEGATTN_MAX_DIM], lse_bound;
   gather(c, r, batch, head, query);
-  decode(&c->queries->q, sga_at(&c->queries->q, batch, head, query), r->q, c->plan->problem.dim_k);
+  const char *from = sga_at(&c->queries->q, batch, head, query);
+  decode(&c->queries->q, from, r->q, c->plan->problem.dim_k);
+  if (c->plan->kernel->coder)
+    sga_bound_codes_query(r, c->plan->problem.dim_k, &c->queries->q, from);
   sga_bound_row_evaluate(r, bound, &lse_bound);
   if (c->bound)
     store(c->bound, batch, head, query, bound);
@@ -181,20 +193,25 @@ static bool allocate(call *c, int threads) {
   for (size_t i = 0; i < c->n; i++)
     c->keys.n += c->segments[i].k.shape[SEGATTN_POS];
   size_t n = c->keys.n + 1;
+  bool coded = c->plan->kernel->coder;
   c->bytes = row_bytes(p, c->keys.n);
   c->keys.k = calloc(n, p->dim_k * sizeof(double));
   c->keys.v = calloc(n, p->dim_v * sizeof(double));
   c->keys.size = calloc(n, sizeof(double));
+  if (coded && (c->keys.codes.scale = calloc(n, codes_bytes(p))))
+    c->keys.codes.code = (int8_t *)(c->keys.codes.scale + n * sga_code_blocks(p->dim_k));
   c->keys.position = calloc(n, sizeof(int64_t));
   c->attended = calloc(n, sizeof(bool));
   c->scratch = calloc((size_t)threads, c->bytes);
-  return c->keys.k && c->keys.v && c->keys.size && c->keys.position && c->attended && c->scratch;
+  return (c->keys.codes.code || !coded) && c->keys.k && c->keys.v && c->keys.size && c->keys.position && c->attended &&
+         c->scratch;
 }
 
 static void release(call *c) {
   free(c->keys.k);
   free(c->keys.v);
   free(c->keys.size);
+  free(c->keys.codes.scale);
   free(c->keys.position);
   free(c->attended);
   free(c->scratch);

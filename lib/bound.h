@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "internal.h"
+#include "kernel/codes.h"
 
 /* An arithmetic as the bound sees it.  */
 typedef struct sga_bound_type {
@@ -15,11 +16,16 @@ typedef struct sga_bound_type {
   int lowest;                   /* P(k) is 0 below 2^lowest */
 } sga_bound_type;
 
+/* Codes and scales as the arithmetic has them: whole blocks of SGA_CODES of a row of dim_k; of many rows, all codes, then all
+   scales.  Nothing where scores are of numbers.  */
+typedef struct sga_bound_codes { int8_t *code; float *scale; } sga_bound_codes;
+
 /* The keys of one batch element and KV head, all segments side by side; those that no row attends are not read.  */
 typedef struct sga_bound_keys {
   size_t n;
   double *k, *v;                /* [n][dim_k], [n][dim_v] */
   double *size;                 /* sum |k_i| of each */
+  sga_bound_codes codes;
   int64_t *position;
 } sga_bound_keys;
 
@@ -34,6 +40,7 @@ typedef struct sga_bound_row {
   size_t n;                     /* keys that the row attends: */
   double *key, *mask;           /* which, and their additive mask */
   double *q;                    /* dim_k */
+  sga_bound_codes codes;        /* of q */
   double *t, *error, *own;      /* t in double; |computed t - exact t|, |t in double - exact t|; then: */
   double *weight, *loss;        /* see weigh() */
   double *y, *size, *spread, *sum, *low, *high;         /* dim_v of each: see values() */
@@ -62,6 +69,16 @@ static inline bool sga_bound_has_sink(const sga_bound_row *r) {
 /* t, error, own of every attended key, and of the sink at [n].  UNBOUNDED: the arithmetic may overflow; UNDEFINED: a score
    is NaN or +inf.  */
 sga_verdict sga_bound_scores(sga_bound_row *r);
+
+/* Row i of rows of codes.  */
+static inline sga_bound_codes sga_bound_codes_at(sga_bound_codes rows, size_t dim, size_t i) {
+  size_t blocks = sga_code_blocks(dim);
+  return (sga_bound_codes){ rows.code + i * blocks * SGA_CODES, rows.scale + i * blocks };
+}
+void sga_bound_codes_key(const sga_bound_keys *keys, size_t dim, size_t number, const segattn_tensor *k, const char *from);
+void sga_bound_codes_query(sga_bound_row *r, size_t dim, const segattn_tensor *q, const char *from);
+/* |computed score - exact score| of a key whose score is value +- own; inf where the arithmetic may overflow.  */
+double sga_bound_codes_error(const sga_bound_row *r, size_t key, double value, double own);
 
 /* Theorem 1 for out, dim_v of them, and theorem 2 for lse.  */
 void sga_bound_row_evaluate(sga_bound_row *r, double *bound, double *lse_bound);

@@ -37,15 +37,16 @@ static double dot_roundings(size_t dim) {
   return (double)((dim + 7) / 8 + (dim > 1) + (dim > 2) + (dim > 4));
 }
 
-static estimate dot_estimate(const sga_bound_row *r, const double *q, double q_size, const double *k, double k_size,
-                             double *size) {
+static estimate dot_estimate(const sga_bound_row *r, double q_size, size_t key, double *size) {
   const sga_bound_type *a = r->type;
-  double dim = (double)r->plan->problem.dim_k, roundings = dot_roundings(r->plan->problem.dim_k);
+  double dim = (double)r->plan->problem.dim_k, roundings = dot_roundings(r->plan->problem.dim_k), k_size = r->keys->size[key];
   estimate s;
-  dot(q, k, r->plan->problem.dim_k, &s.value, size);
+  dot(r->q, r->keys->k + key * r->plan->problem.dim_k, r->plan->problem.dim_k, &s.value, size);
   double factor = compound(gamma_of(roundings, a->u) + (r->narrow_q ? a->u : 0) + (r->narrow_k ? a->u : 0));
   s.error = factor * *size + a->tiny * (dim + (r->narrow_q ? k_size : 0) + (r->narrow_k ? q_size : 0));
   s.own = gamma_of(dim / 8 + 5, UD) * *size + dim * TINY;
+  if (r->plan->kernel->coder)
+    s.error = sga_bound_codes_error(r, key, s.value, s.own);
   return s;
 }
 
@@ -113,7 +114,8 @@ static sga_verdict infinite_score(const sga_bound_row *r, const double *q, const
   if (isnan(s) || (r->plan->problem.softcap > 0 ? false : !(s * c < 0)))
     return UNDEFINED;
   *t = -(double)INFINITY;
-  bool bounded = !(r->plan->problem.softcap > 0) && finite < r->type->max / 4 && r->plan->score.scale_log2e * c > 0;
+  bool bounded = !(r->plan->problem.softcap > 0) && finite < r->type->max / 4 && r->plan->score.scale_log2e * c > 0 &&
+                 !r->plan->kernel->coder;       /* codes of what is infinite are NaN */
   return bounded ? BOUNDED : UNBOUNDED;
 }
 
@@ -125,7 +127,7 @@ static sga_verdict score(sga_bound_row *r, double q_size, size_t i) {
   double size, used = 0;
   if (isnan(r->mask[i]) || r->mask[i] > 0x1.fffffffffffffp1023)
     return UNDEFINED;
-  estimate x = dot_estimate(r, r->q, q_size, k, r->keys->size[j], &size);
+  estimate x = dot_estimate(r, q_size, j, &size);
   if (!isfinite(q_size) || !isfinite(r->keys->size[j]))
     return infinite_score(r, r->q, k, x.value, &r->t[i]);
   if (!(size + x.error < limit) || !(q_size < limit) || !(r->keys->size[j] < limit) || !isfinite(r->plan->score.scale_over_cap))

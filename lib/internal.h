@@ -66,14 +66,15 @@ struct segattn_plan {
   sga_score score;
   segattn_format number;        /* SEGATTN_F32 or SEGATTN_F64 */
   size_t group;                 /* query heads of a KV head */
-  size_t pad_k, pad_v;          /* dims rounded up to SGA_PAD */
+  size_t pad_k, pad_v;          /* dims rounded up to SGA_PAD; dim_k to whole blocks of codes where scores are of codes */
   size_t keys;                  /* announced */
   size_t thread_work;
   int threads;
 };
 
 const sga_kernel *sga_kernel_find(const char *arithmetic, const char *isa, segattn_error *error);
-bool sga_cpu_has(const char *isa);
+const sga_kernel *sga_kernel_at(int i);         /* row i of the table; NULL past the end */
+bool sga_cpu_has(const char *cpu);      /* an instruction set's name, or a kernel's `cpu` */
 segattn_status sga_problem_check(const segattn_problem *p, segattn_error *error);
 /* EINVAL, with what differs, unless `got` (argument `name`) decides about a row as `expected` (which is that of `as`) does.  */
 segattn_status sga_problem_same(const segattn_problem *got, const char *name, const segattn_problem *expected, const char *as,

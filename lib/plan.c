@@ -9,13 +9,14 @@
 #endif
 
 #include "internal.h"
+#include "kernel/codes.h"
 
 double sga_round(const segattn_plan *plan, double x) {
   return plan->number == SEGATTN_F32 ? (double)(float)x : x;
 }
 
-static size_t padded(size_t dim) {
-  return (dim + SGA_PAD - 1) / SGA_PAD * SGA_PAD;
+static size_t padded(size_t dim, size_t to) {
+  return (dim + to - 1) / to * to;
 }
 
 #define THREAD_WORK ((size_t)1 << 22)           /* less is done before another thread has woken up */
@@ -55,8 +56,8 @@ static void resolve(segattn_plan *plan, const segattn_options *o) {
   }
   sga_environment_restore(&environment);
   plan->group = p->q_heads / p->kv_heads;
-  plan->pad_k = padded(p->dim_k);
-  plan->pad_v = padded(p->dim_v);
+  plan->pad_k = padded(p->dim_k, plan->kernel->coder ? SGA_CODES : SGA_PAD);
+  plan->pad_v = padded(p->dim_v, SGA_PAD);
   plan->keys = o->keys;
   plan->thread_work = o->thread_work ? o->thread_work : THREAD_WORK;
   plan->threads = o->threads ? o->threads : default_threads();

@@ -120,7 +120,7 @@ void segattn_alibi_slopes(size_t heads, double *slopes);
 /* ---- the plan ---- */
 
 typedef struct segattn_options {
-  const char *arithmetic;       /* "f32" (default when NULL) or "f64" */
+  const char *arithmetic;       /* "f32" (default when NULL), "f64", or "i8": scores of 8-bit codes, all else f32 (BOUNDS) */
   const char *isa;              /* "portable", "avx2", "avx512"; NULL: SEGATTN_ISA, else the best of the machine */
   int threads;                  /* 0: OMP_NUM_THREADS, else the machine's */
   size_t keys;                  /* keys a state is expected to absorb; it grows when there are more */

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "span.h"
+#include "codes.h"
 
 /* ---- keys and values as the kernel reads them ---- */
 
@@ -54,6 +54,12 @@ static const void *elements(const sga_tile *t, const sga_span *s, bool value, vo
   const segattn_tensor *x = value ? &s->segment->v : &s->segment->k;
   const char *at = sga_at(x, t->batch, t->kv_head, s->from);
   *ahead = 0;
+  if (!value && plan->kernel->coder) {
+    *stride = pad;
+    *stored = SGA_NUMBERS;
+    sga_codes_keys(t, s, scratch);
+    return scratch;
+  }
   if (ready(t, s, x, pad, at, stored)) {
     *stride = (size_t)x->stride[SEGATTN_POS];
     const char *next = key_ahead(t, s, value, few_ahead(x));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "kernel/codes.h"
 
 /* ---- tiles ---- */
 
@@ -60,12 +61,17 @@ static size_t weights_bytes(const segattn_plan *plan, const sga_need *need) {
   return number_bytes(plan, need->lanes ? SGA_LANES * (need->keys > dim ? need->keys : dim) : 3 * SGA_ROWS * SGA_BLOCK);
 }
 
+/* Decoded keys; codes are always those of a block.  */
+static size_t keys_bytes(const segattn_plan *plan, const sga_need *need) {
+  return plan->kernel->coder ? (sga_key_codes_bytes(plan->pad_k) + 63) / 64 * 64 : number_bytes(plan, need->keys * plan->pad_k);
+}
+
 size_t sga_query_bytes(const segattn_plan *plan, const sga_need *need) {
   return number_bytes(plan, need->rows * plan->pad_k);
 }
 
 size_t sga_scratch_bytes(const segattn_plan *plan, const sga_need *need) {
-  return number_bytes(plan, need->keys * plan->pad_k) + number_bytes(plan, need->keys * plan->pad_v) +
+  return keys_bytes(plan, need) + number_bytes(plan, need->keys * plan->pad_v) +
          weights_bytes(plan, need) +
          (need->mask ? number_bytes(plan, need->rows * SGA_BLOCK) + SGA_BLOCK * sizeof(double) : 0);
 }
@@ -73,7 +79,7 @@ size_t sga_scratch_bytes(const segattn_plan *plan, const sga_need *need) {
 void sga_scratch_place(sga_scratch *s, const segattn_plan *plan, const sga_need *need, void *memory) {
   char *p = memory;
   s->k = p;
-  s->v = p += number_bytes(plan, need->keys * plan->pad_k);
+  s->v = p += keys_bytes(plan, need);
   s->weights = p += number_bytes(plan, need->keys * plan->pad_v);
   s->bias = p += weights_bytes(plan, need);
   s->mask = (double *)(void *)(p + number_bytes(plan, need->rows * SGA_BLOCK));
@@ -118,19 +124,23 @@ static const void *query_row(const sga_tile *t, size_t i, void *room) {
   return room;
 }
 
-/* Rows of queries, or [dim][SGA_LANES] for SGA_LANES rows together where rows lie across lanes.  */
+/* Rows of queries, or [dim][SGA_LANES] for SGA_LANES rows together where rows lie across lanes; or their codes.  */
 static void decode_queries(const sga_tile *t) {
   const segattn_plan *plan = t->plan;
   const segattn_tensor *q = &t->queries->q;
+  const sga_coder *coder = plan->kernel->coder;
   const void *rows[SGA_LANES];
-  for (size_t i = 0; !t->slabs->many && i < t->n; i++)
-    sga_decode(plan, q, sga_at(q, t->batch, t->head[i], t->query[i]), sga_number_at(plan, t->q, i * plan->pad_k),
-               plan->problem.dim_k, plan->pad_k);
+  for (size_t i = 0; !t->slabs->many && i < t->n; i++) {
+    void *row = sga_number_at(plan, t->q, i * plan->pad_k);
+    sga_decode(plan, q, sga_at(q, t->batch, t->head[i], t->query[i]), row, plan->problem.dim_k, plan->pad_k);
+    if (coder)
+      coder->query_code(row, plan->pad_k);
+  }
   for (size_t first = 0; t->slabs->many && first < t->n; first += SGA_LANES) {
     size_t n = t->n - first < SGA_LANES ? t->n - first : SGA_LANES;
     for (size_t i = 0; i < n; i++)
       rows[i] = query_row(t, first + i, sga_number_at(plan, t->scratch->weights, i * plan->pad_k));
-    plan->kernel->lanes_set(sga_lanes_at(plan, t->q, first, plan->pad_k), rows, n, plan->pad_k);
+    (coder ? coder->lanes_code : plan->kernel->lanes_set)(sga_lanes_at(plan, t->q, first, plan->pad_k), rows, n, plan->pad_k);
   }
 }
 

@@ -27,6 +27,8 @@ AC_DEFUN([SEGATTN_ISA], [
     [[__m512 x = _mm512_fmadd_ps (_mm512_setzero_ps (), _mm512_setzero_ps (), _mm512_setzero_ps ());
       __m512i n = _mm512_add_epi16 (_mm512_castps_si512 (x), _mm512_setzero_si512 ()); (void) n;
       __m256 y = _mm512_extractf32x8_ps (x, 1); (void) _mm256_maskz_mov_ps ((__mmask8) 1, y);]])
+  SEGATTN_CHECK_ISA([AVX512VNNI], [-mavx512f -mavx512vl -mavx512dq -mavx512bw -mfma -mf16c -mavx512vnni], [immintrin.h],
+    [[__m512i n = _mm512_dpbusd_epi32 (_mm512_setzero_si512 (), _mm512_setzero_si512 (), _mm512_setzero_si512 ()); (void) n;]])
   SEGATTN_CHECK_ISA([NEON], [], [arm_neon.h],
     [[float64x2_t x = vfmaq_f64 (vdupq_n_f64 (0), vrndnq_f64 (vdupq_n_f64 (1)), vdupq_n_f64 (2)); (void) x;
       float32x4_t y = vcvt_f32_f16 (vreinterpret_f16_u16 (vdup_n_u16 (0))); (void) y;]])

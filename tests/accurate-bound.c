@@ -5,7 +5,8 @@
        accurate-bound [problems a family and arithmetic]
 
    Seen to fail without: what underflow may lose (lost-outlier), the chains (one and two keys), the errors of the scores (most),
-   the rounding of q.k (spread, events, one-key), exp2 (two keys), sums of subnormals (two-tiny), the division (one-key).  */
+   the rounding of q.k (spread, events, one-key), exp2 (two keys), sums of subnormals (two-tiny), the division (one-key);
+   in i8: what the codes cost (most), the roundings of a score of codes (spread, one-key).  */
 
 #include <math.h>
 #include <stdint.h>
@@ -117,7 +118,7 @@ static bool compare(trial *t, const call *c, tally *y) {
   return true;
 }
 
-static void check_family(const trial_family *f, bool f64, uint64_t problems) {
+static void check_family(const trial_family *f, const char *arithmetic, uint64_t problems) {
   if (f->keys <= 2)
     problems *= 50;
   tally y = { .ratio = allocate(problems * OUT, sizeof(double)) };
@@ -125,7 +126,7 @@ static void check_family(const trial_family *f, bool f64, uint64_t problems) {
   for (uint64_t i = 0; i < problems; i++) {
     trial t;
     call c;
-    trial_make(&t, f, f64, 1000 * (uint64_t) (f - trial_families) + i);
+    trial_make(&t, f, arithmetic, 1000 * (uint64_t) (f - trial_families) + i);
     call_make(&c, &t);
     done_all = compare(&t, &c, &y) && done_all;
     call_free(&c);
@@ -134,7 +135,7 @@ static void check_family(const trial_family *f, bool f64, uint64_t problems) {
   qsort(y.ratio, y.n, sizeof *y.ratio, by_size);
   ok(done_all && y.outside == 0 && y.n && !y.unbounded,
      "%s %s: error / bound at most %.3f, median %.4f; lse %.3f; %zu elements, %zu without a bound",
-     f->name, f64 ? "f64" : "f32", y.n ? y.ratio[y.n - 1] : 0, y.n ? y.ratio[y.n / 2] : 0, y.worst_lse, y.n, y.unbounded);
+     f->name, arithmetic, y.n ? y.ratio[y.n - 1] : 0, y.n ? y.ratio[y.n / 2] : 0, y.worst_lse, y.n, y.unbounded);
   if (y.outside)
     diag("%zu outside", y.outside);
   free(y.ratio);
@@ -194,7 +195,7 @@ static void check_call(void) {
   double one[OUT], many[OUT], lse_one[ROWS], lse_many[ROWS];
   trial t;
   call c;
-  trial_make(&t, &trial_families[0], false, 5);
+  trial_make(&t, &trial_families[0], "f32", 5);
   call_make(&c, &t);
   bool fine = bounds_with(&t, &c, 1, one, lse_one) && bounds_with(&t, &c, 7, many, lse_many);
   ok(fine && !memcmp(one, many, sizeof one) && !memcmp(lse_one, lse_many, sizeof lse_one),
@@ -248,8 +249,8 @@ static void check_format(segattn_format format) {
 int main(int argc, char **argv) {
   uint64_t problems = argc > 1 ? strtoull(argv[1], NULL, 10) : 4;
   for (const trial_family *f = trial_families; f < trial_families + trial_n_families; f++)
-    for (int f64 = 0; f64 < 2; f64++)
-      check_family(f, f64, problems);
+    for (int i = 0; segattn_arithmetic_name(i); i++)
+      check_family(f, segattn_arithmetic_name(i), problems);
   for (segattn_format f = 0; f < SEGATTN_FORMATS; f++)
     if (f != SEGATTN_BOOL)
       check_format(f);

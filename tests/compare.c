@@ -22,8 +22,9 @@ counted comparisons[KINDS] = {
 };
 
 static void describe(const test_case *t, const variant *w, enum kind kind) {
-  diag("%s: differs; repeat with%s -s %llu -f %llu -n 1 -v", comparisons[kind].name, t->every_format ? " -e" : "",
-       (unsigned long long) t->seed, (unsigned long long) t->index);
+  diag("%s: differs; repeat with%s%s%s -s %llu -f %llu -n 1 -v", comparisons[kind].name, t->every_format ? " -e" : "",
+       t->arithmetic ? " -a " : "", t->arithmetic ? t->arithmetic : "", (unsigned long long) t->seed,
+       (unsigned long long) t->index);
   drawn_describe(&t->d);
   diag("  variant: batch %zu+%zu, heads %zu+%zu, queries %zu+%zu, cut %d at %zu, empties %d, left %zu, right %zu, joined %d",
        w->b, w->batch, w->h, w->heads, w->i, w->queries, (int) w->cut, w->cut_at, w->empties, w->left, w->right, w->joined);

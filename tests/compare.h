@@ -12,6 +12,7 @@ typedef struct test_case {
   rng r;
   uint64_t seed, index;
   bool every_format;
+  const char *arithmetic;       /* NULL: drawn, f32 or f64 */
   size_t cost;                  /* elements of K and V that one evaluation reads */
 } test_case;
 

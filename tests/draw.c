@@ -111,7 +111,8 @@ static double draw_scale(rng *r) {
 
 static void draw_options(drawn *d, rng *r) {
   segattn_problem *p = &d->problem;
-  d->arithmetic = rng_chance(r, 60) ? "f32" : "f64";
+  const char *some = rng_chance(r, 60) ? "f32" : "f64";
+  d->arithmetic = d->arithmetic ? d->arithmetic : some;
   p->scale = draw_scale(r);
   int exponent = (int) rng_between(r, -3, 8);
   p->softcap = rng_chance(r, 15) ? ldexp(1 + rng_uniform(r), exponent) : 0;
@@ -257,8 +258,8 @@ static void draw_mask(drawn *d, rng *r) {
 
 /* ---- the whole ---- */
 
-void draw(drawn *d, rng *r, bool every_format) {
-  *d = (drawn) { 0 };
+void draw(drawn *d, rng *r, bool every_format, const char *arithmetic) {
+  *d = (drawn) { .arithmetic = arithmetic };
   segattn_problem_init(&d->problem);
   draw_shape(d, r, every_format);
   draw_options(d, r);

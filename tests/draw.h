@@ -58,8 +58,8 @@ typedef struct drawn {
   const char *scores, *values;  /* names of the input families */
 } drawn;
 
-/* every_format: fp8 and blocks too for q, k and v; otherwise f64 f32 f16 bf16.  */
-void draw(drawn *d, rng *r, bool every_format);
+/* every_format: fp8 and blocks too for q, k and v; otherwise f64 f32 f16 bf16.  arithmetic NULL: f32 or f64.  */
+void draw(drawn *d, rng *r, bool every_format, const char *arithmetic);
 void drawn_free(drawn *d);
 void drawn_describe(const drawn *d);            /* as diagnostics */
 

@@ -171,7 +171,7 @@ static void make_values(drawn *d, value *make, rng *r) {
   for (size_t row = 0; row < d->batch * d->problem.kv_heads; row++)
     for (size_t j = 0; j < d->keys; j++) {
       segattn_format f = piece_of(d, j)->v;
-      double huge = f == SEGATTN_F64 && !strcmp(d->arithmetic, "f32") && rng_chance(r, 99) ? largest(SEGATTN_F32)
+      double huge = f == SEGATTN_F64 && strcmp(d->arithmetic, "f64") && rng_chance(r, 99) ? largest(SEGATTN_F32)
         : largest(f);
       for (size_t c = 0; c < dim; c++)
         d->v[(row * d->keys + j) * dim + c] = make(&(made_of) { rng_normal(r), j, huge, smallest(f), r });

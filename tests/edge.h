@@ -94,7 +94,7 @@ double edge_ulp(const edge *e, double x);               /* the unit in the last 
 double edge_round(const edge *e, double x);             /* a stored number as the arithmetic has it */
 double edge_unit(const edge *e);                        /* the unit roundoff u */
 double edge_gamma(const edge *e, size_t n);             /* n u / (1 - n u) */
-double edge_score(const edge *e, size_t i, size_t j);   /* q.k of query i and key j as stored, in f64 */
+double edge_score(const edge *e, size_t i, size_t j);   /* q.k of query i and key j as stored, in i8 as quantised, in f64 */
 bool format_holds(segattn_format format, double x);
 bool is_power(double x);                                /* 0, or a power of two with either sign */
 

@@ -61,11 +61,33 @@ double edge_round(const edge *e, double x) { return is_f64(e) ? x : (double)(flo
 double edge_unit(const edge *e) { return is_f64(e) ? 0x1p-53 : 0x1p-24; }
 double edge_gamma(const edge *e, size_t n) { return (double)n * edge_unit(e) / (1 - (double)n * edge_unit(e)); }
 
+/* n numbers as arithmetic i8 rounds them (BOUNDS, section 1), in place: blocks of 32.  */
+static void quantise(double *x, size_t n) {
+  for (size_t b = 0; b < n; b += 32) {
+    float a = 0;
+    size_t end = b + 32 < n ? b + 32 : n;
+    for (size_t c = b; c < end; c++)
+      a = fabsf((float)x[c]) > a ? fabsf((float)x[c]) : a;
+    for (size_t c = b; c < end; c++)
+      x[c] = a < 0x1p-119f ? 0 : (double)(a / 127) * rint((double)((float)x[c] * (127 / a)));
+  }
+}
+
+static bool of_codes(segattn_format format) {   /* times one scale a block */
+  return format == SEGATTN_Q8_0 || format == SEGATTN_Q5_0 || format == SEGATTN_Q4_0 || format == SEGATTN_IQ4_NL;
+}
+
 double edge_score(const edge *e, size_t i, size_t j) {
   const segattn_problem *p = &e->problem;
   size_t group = p->q_heads / p->kv_heads, head = i / e->queries;
-  const double *q = &e->stored_q[i * p->dim_k], *k = &e->stored_k[(head / group * e->keys + j) * p->dim_k];
-  double sum = 0;
+  double q[SEGATTN_MAX_DIM], k[SEGATTN_MAX_DIM], sum = 0;
+  memcpy(q, &e->stored_q[i * p->dim_k], p->dim_k * sizeof *q);
+  memcpy(k, &e->stored_k[(head / group * e->keys + j) * p->dim_k], p->dim_k * sizeof *k);
+  if (!strcmp(e->arithmetic, "i8")) {
+    quantise(q, p->dim_k);
+    if (!of_codes(e->k_format))
+      quantise(k, p->dim_k);
+  }
   for (size_t c = 0; c < p->dim_k; c++)
     sum += q[c] * k[c];
   return sum;

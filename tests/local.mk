@@ -26,9 +26,9 @@ semantics_tests = \
   tests/semantics-formats tests/semantics-layout tests/semantics-long tests/semantics-masks tests/semantics-numbers \
   tests/semantics-scores tests/semantics-shapes tests/semantics-state
 library_tests = \
-  tests/right-promise tests/right-algebra tests/right-blocks tests/right-decode tests/right-exchange tests/right-fma \
-  tests/right-formats tests/right-merge tests/right-state tests/robust-api tests/robust-environment tests/robust-memory tests/robust-state \
-  $(semantics_tests)
+  tests/right-promise tests/right-algebra tests/right-blocks tests/right-codes tests/right-decode tests/right-exchange \
+  tests/right-fma tests/right-formats tests/right-merge tests/right-state tests/robust-api tests/robust-environment \
+  tests/robust-memory tests/robust-state $(semantics_tests)
 exact_tests = tests/accurate-elementary tests/accurate-bound tests/accurate-bound-terms tests/accurate-oracle
 program_tests = \
   tests/accurate-doubledouble tests/right-families tests/right-inputs tests/right-measure tests/right-npy tests/right-oracle \
@@ -52,6 +52,9 @@ tests_right_promise_SOURCES += tests/exact.c tests/reference_mpfr.c tests/stored
 endif
 tests_right_blocks_LDADD = $(private_libraries)
 tests_right_blocks_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/lib
+tests_right_codes_SOURCES = tests/right-codes.c $(draw_sources) tests/draw.h tests/tap.h
+tests_right_codes_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/lib
+tests_right_codes_LDADD = $(private_libraries)
 tests_right_decode_LDADD = $(private_libraries)
 tests_right_decode_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/lib
 tests_right_fma_SOURCES = \

@@ -263,7 +263,7 @@ static void sums(const char *arithmetic, size_t n, double u) {
 static void special(const char *arithmetic) {
   segattn_plan *plan = plan_of(arithmetic, false);
   segattn_state *state = state_of(plan, 1, 0, 128), *other = state_of(plan, 1, 0, 0);
-  double lowest = strcmp(arithmetic, "f32") ? -DBL_MAX : -(double)FLT_MAX, mean = 0;
+  double lowest = strcmp(arithmetic, "f64") ? -(double)FLT_MAX : -DBL_MAX, mean = 0;
   pair p = { { 0 }, { -INFINITY, NAN, lowest, 5e5 } }, before;
   for (size_t d = 0; d < DIM; d++) {
     p.out[d] = NAN;
@@ -320,7 +320,7 @@ int main(void) {
   }
   for (int i = 0; segattn_arithmetic_name(i); i++) {
     const char *arithmetic = segattn_arithmetic_name(i);
-    double u = strcmp(arithmetic, "f32") ? 0x1p-53 : 0x1p-24;
+    double u = strcmp(arithmetic, "f64") ? 0x1p-24 : 0x1p-53;
     for (size_t n = 1; n <= QUERIES; n += QUERIES - 1) {        /* few rows, and many */
       exported(arithmetic, n);
       rings(arithmetic, n, SEGATTN_NATURAL, 0, u);

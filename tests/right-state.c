@@ -138,7 +138,7 @@ static void run_case(uint64_t seed, uint64_t index) {
   trial t = { .r = { seed * 0x9e3779b97f4a7c15 + index } };
   saved base, s;
   t.r.state = rng_word(&t.r);
-  draw(&t.d, &t.r, false);
+  draw(&t.d, &t.r, false, NULL);
   variant w = variant_base(&t.d);
   run(&t, &w, "portable", 1, plainly, &base);
   for (int kind = 0; kind < KINDS; kind++) {

@@ -48,7 +48,7 @@ static const struct environment {
 /* Values among which are subnormal ones of both arithmetics.  */
 static void tiny_values(fixture *f, const char *arithmetic) {
   for (size_t i = 0; i < sizeof f->v / sizeof *f->v; i++)
-    f->v[i] *= i % 3 ? 1 : strcmp(arithmetic, "f32") ? 0x1p-1060 : 0x1p-140;
+    f->v[i] *= i % 3 ? 1 : strcmp(arithmetic, "f64") ? 0x1p-140 : 0x1p-1060;
   for (size_t i = 0; i < sizeof f->q / sizeof *f->q; i++)
     f->q[i] *= 1.1;
 }

@@ -204,7 +204,7 @@ static void impossible(const char *arithmetic) {
     scene_fixture(&into, arithmetic);
     scene_state(&from, KEYS, 0);
     scene_state(&into, 5, 1000);
-    apply(c, from.s, strcmp(arithmetic, "f32") ? 8 : 4);
+    apply(c, from.s, strcmp(arithmetic, "f64") ? 4 : 8);
     segattn_status status = load_block(into.state, from.s.bytes, from.s.n, &error);
     bool right = c->status ? told(&error, c->status) && strstr(error.text, c->says) &&
         state_is(into.state, into.s) : state_is(into.state, from.s);
@@ -221,7 +221,7 @@ static void poisoned(const char *arithmetic) {
   size_t wrong = 0;
   scene_fixture(&x, arithmetic);
   scene_state(&x, KEYS, 0);
-  apply(&(change){ .where = IN_NODE, .number = L, .value = NAN }, x.s, strcmp(arithmetic, "f32") ? 8 : 4);
+  apply(&(change){ .where = IN_NODE, .number = L, .value = NAN }, x.s, strcmp(arithmetic, "f64") ? 4 : 8);
   bool good = !load_block(x.state, x.s.bytes, x.s.n, NULL) && !segattn_state_finalise(x.state, &x.f.out, &x.f.lse, NULL);
   for (size_t i = 0; i < F_BATCH * ROWS; i++) {
     wrong += !isnan(x.f.rows[0][i]) != (i != 2);

@@ -52,9 +52,27 @@ static void halves(edge *e, double by_turns) {
       e->q[i * e->problem.dim_k + c] = i % 2 ? by_turns : 0.5;
 }
 
+/* In i8, no scale makes a code of an infinity.  */
+static bool of_codes(const edge *e) { return !strcmp(e->arithmetic, "i8"); }
+
+static void row_8_codes(edge *e, answer *other) {
+  (void)other;
+  for (int sign = 0; sign < 2; sign++) {
+    fresh(e, 2, 4);
+    if (!of_codes(e) || !format_holds(e->k_format, (double)INFINITY))
+      return;
+    halves(e, -0.5);
+    e->k[e->problem.dim_k] = sign ? -(double)INFINITY : (double)INFINITY;
+    bool fine = run(e);
+    for (size_t i = 0; i < e->queries; i++)
+      fine = fine && poisoned_row(e, i);
+    claim(e, fine && e->got.events.nan == e->queries, "row 8: an infinity in a key that is quantised makes its score NaN");
+  }
+}
+
 static void row_7_stored(edge *e, answer *other) {
   fresh(e, 2, 4);
-  if (!format_holds(e->k_format, -(double)INFINITY))
+  if (of_codes(e) || !format_holds(e->k_format, -(double)INFINITY))
     return;
   halves(e, 0.5);
   set_mask(e, SEGATTN_F32);
@@ -90,7 +108,7 @@ static void row_8(edge *e, answer *other) {
 static void row_8_stored(edge *e, answer *other) {
   (void)other;
   fresh(e, 2, 4);
-  if (!format_holds(e->k_format, (double)INFINITY))
+  if (of_codes(e) || !format_holds(e->k_format, (double)INFINITY))
     return;
   halves(e, -0.5);
   e->k[e->problem.dim_k] = (double)INFINITY;
@@ -218,7 +236,7 @@ static void row_11(edge *e, answer *other) {
   claim(e, fine, "row 11: scores and O beyond what f16 holds are finite, and right");
 }
 
-static test_row *const rows[] = { row_7_weight, row_7_alone, row_7_stored, row_8, row_8_stored, row_9_query, row_9_key,
+static test_row *const rows[] = { row_7_weight, row_7_alone, row_7_stored, row_8_codes, row_8, row_8_stored, row_9_query, row_9_key,
   row_9_heads, row_9_value, row_9_mask, row_9_blocks, row_11 };
 
 int main(void) {

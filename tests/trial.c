@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include "trial.h"
 
 static size_t q_count(const trial *t) { return HEADS * QUERIES * t->problem.dim_k; }
@@ -150,8 +151,9 @@ static double *normals(size_t n, double deviation, rng *r) {
   return x;
 }
 
-void trial_make(trial *t, const trial_family *f, bool f64, uint64_t seed) {
-  *t = (trial) { .arithmetic = f64 ? "f64" : "f32", .keys = f->keys, .f64 = f64, .r = { seed } };
+void trial_make(trial *t, const trial_family *f, const char *arithmetic, uint64_t seed) {
+  bool f64 = !strcmp(arithmetic, "f64");
+  *t = (trial) { .arithmetic = arithmetic, .keys = f->keys, .f64 = f64, .r = { seed } };
   segattn_problem_init(&t->problem);
   t->problem.q_heads = HEADS;
   t->problem.kv_heads = KV_HEADS;

@@ -31,7 +31,7 @@ typedef struct trial_family {
 
 extern const trial_family trial_families[];
 extern const size_t trial_n_families;
-void trial_make(trial *t, const trial_family *f, bool f64, uint64_t seed);
+void trial_make(trial *t, const trial_family *f, const char *arithmetic, uint64_t seed);
 void trial_free(trial *t);
 
 #endif

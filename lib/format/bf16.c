@@ -35,4 +35,4 @@ static void from_f64(const double *from, char *to, ptrdiff_t stride, size_t n) {
   }
 }
 
-const sga_format sga_format_bf16 = { "bf16", 2, 1, 0x1.fep127, false, to_f32, to_f64, from_f64 };
+const sga_format sga_format_bf16 = { "bf16", 2, 1, 0x1.fep127, false, to_f32, to_f64, from_f64, NULL };

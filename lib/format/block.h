@@ -96,6 +96,16 @@ static inline void sga_shifted_f64(sga_unpack *unpack, const char *from, ptrdiff
   }
 }
 
+/* What elements d code are made of.  */
+static inline void sga_blocks_codes(sga_unpack *unpack, const char *from, ptrdiff_t stride, int8_t *code, float *d, size_t n) {
+  for (size_t i = 0; i < n / SGA_QUANTS; i++) {
+    sga_quants q;
+    unpack(&q, (const unsigned char *)from + (ptrdiff_t)i * stride);
+    memcpy(code + i * SGA_QUANTS, q.code, SGA_QUANTS);
+    d[i] = q.d;
+  }
+}
+
 /* ---- encoding (block.c) ---- */
 
 void sga_half_put(unsigned char *to, float x);

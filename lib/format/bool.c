@@ -20,4 +20,4 @@ static void from_f64(const double *from, char *to, ptrdiff_t stride, size_t n) {
     to[(ptrdiff_t)i * stride] = !(from[i] < 0);
 }
 
-const sga_format sga_format_bool = { "bool", 1, 1, (double)INFINITY, false, to_f32, to_f64, from_f64 };
+const sga_format sga_format_bool = { "bool", 1, 1, (double)INFINITY, false, to_f32, to_f64, from_f64, NULL };

@@ -31,4 +31,4 @@ static void from_f64(const double *from, char *to, ptrdiff_t stride, size_t n) {
   }
 }
 
-const sga_format sga_format_f16 = { "f16", 2, 1, 65504, false, to_f32, to_f64, from_f64 };
+const sga_format sga_format_f16 = { "f16", 2, 1, 65504, false, to_f32, to_f64, from_f64, NULL };

@@ -31,4 +31,4 @@ static void from_f64(const double *from, char *to, ptrdiff_t stride, size_t n) {
   }
 }
 
-const sga_format sga_format_f32 = { "f32", sizeof(float), 1, 0x1.fffffep127, false, to_f32, to_f64, from_f64 };
+const sga_format sga_format_f32 = { "f32", sizeof(float), 1, 0x1.fffffep127, false, to_f32, to_f64, from_f64, NULL };

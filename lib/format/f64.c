@@ -29,4 +29,4 @@ static void from_f64(const double *from, char *to, ptrdiff_t stride, size_t n) {
     memcpy(to + (ptrdiff_t)i * stride, from + i, sizeof *from);
 }
 
-const sga_format sga_format_f64 = { "f64", sizeof(double), 1, 0x1.fffffffffffffp1023, true, to_f32, to_f64, from_f64 };
+const sga_format sga_format_f64 = { "f64", sizeof(double), 1, 0x1.fffffffffffffp1023, true, to_f32, to_f64, from_f64, NULL };

@@ -48,4 +48,4 @@ static void from_f64(const double *from, char *to, ptrdiff_t stride, size_t n) {
   }
 }
 
-const sga_format sga_format_f8e4m3 = { "f8e4m3", 1, 1, 448, false, to_f32, to_f64, from_f64 };
+const sga_format sga_format_f8e4m3 = { "f8e4m3", 1, 1, 448, false, to_f32, to_f64, from_f64, NULL };

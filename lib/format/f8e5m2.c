@@ -35,4 +35,4 @@ static void from_f64(const double *from, char *to, ptrdiff_t stride, size_t n) {
   }
 }
 
-const sga_format sga_format_f8e5m2 = { "f8e5m2", 1, 1, 57344, false, to_f32, to_f64, from_f64 };
+const sga_format sga_format_f8e5m2 = { "f8e5m2", 1, 1, 57344, false, to_f32, to_f64, from_f64, NULL };

@@ -17,6 +17,8 @@ typedef struct sga_format {
   void (*to_f32)(const char *from, ptrdiff_t stride, float *to, size_t n);
   void (*to_f64)(const char *from, ptrdiff_t stride, double *to, size_t n);
   void (*from_f64)(const double *from, char *to, ptrdiff_t stride, size_t n);   /* to nearest even; blocks: block.h */
+  /* Blocks whose elements are d code: their codes and d; NULL for other formats.  */
+  void (*codes)(const char *from, ptrdiff_t stride, int8_t *code, float *d, size_t n);
 } sga_format;
 
 extern const sga_format sga_format_f64, sga_format_f32, sga_format_f16, sga_format_bf16, sga_format_bool, sga_format_f8e4m3,

@@ -26,8 +26,12 @@ static void to_f64(const char *from, ptrdiff_t stride, double *to, size_t n) {
   sga_scaled_f64(unpack, from, stride, to, n);
 }
 
+static void codes(const char *from, ptrdiff_t stride, int8_t *code, float *d, size_t n) {
+  sga_blocks_codes(unpack, from, stride, code, d, n);
+}
+
 static void from_f64(const double *from, char *to, ptrdiff_t stride, size_t n) {
   sga_blocks_put(pack, BYTES, from, to, stride, n);
 }
 
-const sga_format sga_format_q4_0 = { "q4_0", BYTES, SGA_QUANTS, (double)INFINITY, false, to_f32, to_f64, from_f64 };
+const sga_format sga_format_q4_0 = { "q4_0", BYTES, SGA_QUANTS, (double)INFINITY, false, to_f32, to_f64, from_f64, codes };

@@ -33,4 +33,4 @@ static void from_f64(const double *from, char *to, ptrdiff_t stride, size_t n) {
   sga_blocks_put(pack, BYTES, from, to, stride, n);
 }
 
-const sga_format sga_format_q5_1 = { "q5_1", BYTES, SGA_QUANTS, (double)INFINITY, true, to_f32, to_f64, from_f64 };
+const sga_format sga_format_q5_1 = { "q5_1", BYTES, SGA_QUANTS, (double)INFINITY, true, to_f32, to_f64, from_f64, NULL };

@@ -2,7 +2,7 @@
 /* The block kernel with dimensions across lanes: up to SGA_ROWS query rows against the keys of one block.
 
    Rules 1 to 4 of BOUNDS, section 1, in three passes over a piece of a block:
-     scores    s = q.k                    eight FMA chains, four registers of keys at a time
+     scores    s = q.k                    eight FMA chains, four registers of keys at a time; of codes: few_scores_i8.h
      weights   t from s, p = 2^(t - e)    row by row, keys across lanes
      values    l += p, o += p v           in key order; runs in which every row attends every key
    The reference exponents depend on t alone, so all weights of a piece are known before its values are read.
@@ -49,6 +49,10 @@ static void decode_keys(sga_stored stored, const char *key, size_t stride, ptrdi
 
 /* Scores are made for whole vectors of keys: past the end, the last key's again.  */
 static inline int whole_vecs(int keys) { return (keys + LANES - 1) / LANES * LANES; }
+
+#ifdef CODED
+#include "few_scores_i8.h"
+#else
 
 static inline __attribute__((always_inline)) void scores_of(const sga_piece *w, int first, int rows, sga_stored stored,
                                                             num *s) {
@@ -109,6 +113,8 @@ static void scores(const sga_piece *w, num *s) {
     }
   }
 }
+
+#endif
 
 /* ---- t ---- */
 

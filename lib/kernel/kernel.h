@@ -89,8 +89,28 @@ typedef struct sga_lanes {
   sga_counts *counts;
 } sga_lanes;
 
+/* Keys [first, last) of a block of the grid, each blocks of one half d and codes, d first; key `first` at `from`.  */
+typedef struct sga_blocks {
+  int format;                   /* a segattn_format */
+  const char *from;
+  ptrdiff_t key_stride, block_stride;
+  int first, last;
+  ptrdiff_t ahead;              /* as k_ahead */
+} sga_blocks;
+
+/* An arithmetic whose scores are of integer codes: what makes them, in the layouts of codes.h; `dim` a multiple of 32.  A
+   piece's k is then where sga_key_scales() begins, and its q a row of codes.  */
+typedef struct sga_coder {
+  void (*key_code)(void *keys, size_t dim, int j, const float *x);      /* key j from numbers; NULL: not to be read, zeros */
+  void (*key_store)(void *keys, size_t dim, int j, const int8_t *code, const float *scale);     /* from codes */
+  bool (*keys_blocks)(void *keys, size_t dim, const sga_blocks *blocks);        /* as key_store; false: not this format */
+  void (*query_code)(void *row, size_t dim);            /* a row of numbers, in place */
+  void (*lanes_code)(void *lanes, const void *const *rows, size_t n, size_t dim);       /* as lanes_set */
+} sga_coder;
+
 typedef struct sga_kernel {
   const char *arithmetic, *isa;
+  const char *cpu;              /* what the machine must have (sga_cpu_has): the isa, or a later part of it */
   size_t size;                  /* bytes of a number */
   sga_stored decodes;           /* it decodes what is stored as this or what comes before */
   void (*absorb)(const sga_piece *piece);                               /* rules 1 to 4, few rows */
@@ -107,6 +127,7 @@ typedef struct sga_kernel {
   uint32_t (*infinite_lanes)(sga_rows rows, size_t dim);                /* a bit per lane */
   void (*lanes_set)(void *lanes, const void *const *rows, size_t n, size_t dim);        /* [dim][SGA_LANES] <- n padded rows, */
   void (*lanes_get)(const void *lanes, void *const *rows, size_t n, size_t dim);        /* other lanes 0; and back */
+  const sga_coder *coder;       /* NULL: scores are of numbers */
 } sga_kernel;
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The kernels for arithmetic f32, compiled once per instruction set (SGA_ISA).  */
 
+#define ARITHMETIC f32
+
 #include "number_f32.h"
 #include "simd.h"
 #include "weight.h"

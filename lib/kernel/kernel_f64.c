@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The kernels for arithmetic f64, compiled once per instruction set (SGA_ISA).  */
 
+#define ARITHMETIC f64
+
 #include "number_f64.h"
 #include "simd.h"
 #include "weight.h"

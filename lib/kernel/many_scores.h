@@ -27,6 +27,18 @@ static inline uint32_t lanes_of(const strip *x, int j, int v) {         /* that 
   return x->w->live[j] >> (x->at + v * LANES) & x->lanes[v];
 }
 
+/* The strip's share of row j of what comes next: lines by turns.  */
+static inline void ask_next(const strip *x, const sga_ahead *next, int j) {
+  enum { STRIPS = SGA_LANES / STRIP };
+  size_t turn = (size_t)(x->w->turn * STRIPS + x->at / STRIP), turns = (size_t)(x->w->turns * STRIPS);
+  for (size_t i = turn * 64; next->from && i < next->bytes; i += turns * 64)
+    ask(next->from + j * next->stride + i);
+}
+
+#ifdef CODED
+#include "many_scores_i8.h"
+#else
+
 static inline __attribute__((always_inline)) void chain_pair(const strip *x, const num *const *k, int keys, int vecs, int c,
                                                              vec a[MANY_KEYS][2]) {
   vec b[MANY_KEYS][2], q[2], r[2];
@@ -102,14 +114,6 @@ static inline __attribute__((always_inline)) void scores_keys(const strip *x, co
     }
 }
 
-/* The strip's share of row j of what comes next: lines by turns.  */
-static inline void ask_next(const strip *x, const sga_ahead *next, int j) {
-  enum { STRIPS = SGA_LANES / STRIP };
-  size_t turn = (size_t)(x->w->turn * STRIPS + x->at / STRIP), turns = (size_t)(x->w->turns * STRIPS);
-  for (size_t i = turn * 64; next->from && i < next->bytes; i += turns * 64)
-    ask(next->from + j * next->stride + i);
-}
-
 /* The scores, and what they span.  Sixes and, so that nothing is left of a block, fours.  */
 static inline __attribute__((always_inline)) void strip_scores(const strip *x, int vecs, range span[2]) {
   const sga_lanes *w = x->w;
@@ -128,3 +132,5 @@ static inline __attribute__((always_inline)) void strip_scores(const strip *x, i
       scores_keys(x, k, MANY_LAST, vecs, x->s + j * SGA_LANES, left, span);
   }
 }
+
+#endif

@@ -70,7 +70,18 @@ static uint32_t infinite_lanes(sga_rows rows, size_t dim) {
   return found;
 }
 
-const sga_kernel SGA_PASTE(sga_kernel, NUM, SGA_ISA) = {
-  SGA_TEXT(NUM), SGA_TEXT(SGA_ISA), sizeof(num), DECODED, absorb, absorb_lanes, join, join_lanes, decode, clear, sink, sink_lanes,
-  divide, divide_lanes, infinite, infinite_lanes, lanes_set, lanes_get
+#ifdef CODED
+#include "coder.h"
+#define CODER &coder
+#else
+#define CODER NULL
+#endif
+
+#ifndef SGA_CPU
+#define SGA_CPU SGA_ISA
+#endif
+
+const sga_kernel SGA_PASTE(sga_kernel, ARITHMETIC, SGA_CPU) = {
+  SGA_TEXT(ARITHMETIC), SGA_TEXT(SGA_ISA), SGA_TEXT(SGA_CPU), sizeof(num), DECODED, absorb, absorb_lanes, join, join_lanes,
+  decode, clear, sink, sink_lanes, divide, divide_lanes, infinite, infinite_lanes, lanes_set, lanes_get, CODER
 };

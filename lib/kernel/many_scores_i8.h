@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The scores of many.h from integer codes (rule 1 of BOUNDS, section 1, in arithmetic i8): queries across lanes, four of their
+   codes in each; four codes of a key are one broadcast.  */
+
+/* Keys of a block: where their codes lie, and their scales from block to block SGA_BLOCK apart.  */
+typedef struct coded { const int8_t *code[MANY_KEYS]; const float *scale[MANY_KEYS]; } coded;
+
+static inline __attribute__((always_inline)) void block_sums(const strip *x, const coded *k, int keys, int vecs, size_t b,
+                                                             ints sum[MANY_KEYS][2]) {
+  const sga_lanes *w = x->w;
+  const int8_t *codes = (const int8_t *)w->q + (b * SGA_CODES * SGA_LANES + (size_t)x->at * 4);
+  const int32_t *starts = sga_lanes_starts(w->q, w->dim_k) + b * SGA_LANES + x->at;
+  quads q[2];
+  EACH_KEY(j)
+    for (int v = 0; v < vecs; v++)
+      sum[j][v] = ints_load(starts + v * LANES);
+  for (int g = 0; g < QUADS; g++, codes += 4 * SGA_LANES) {
+    for (int v = 0; v < vecs; v++)
+      q[v] = quads_load(codes + 4 * LANES * v);
+    EACH_KEY(j) {
+      quads y = quads_set1(k->code[j] + b * SGA_CODES + 4 * g);
+      for (int v = 0; v < vecs; v++)
+        sum[j][v] = quads_dot(y, q[v], sum[j][v]);
+    }
+  }
+}
+
+static inline __attribute__((always_inline)) void scores_keys(const strip *x, const coded *k, int keys, int vecs, num *to,
+                                                              int n, range span[2]) {
+  vec a[MANY_KEYS][2], d[2];
+  ints sum[MANY_KEYS][2];
+  EACH_KEY(j)
+    for (int v = 0; v < vecs; v++)
+      a[j][v] = vec_set1(0);
+  for (size_t b = 0; b < sga_code_blocks(x->w->dim_k); b++) {
+    block_sums(x, k, keys, vecs, b, sum);
+    for (int v = 0; v < vecs; v++)
+      d[v] = vec_load(sga_lanes_scales(x->w->q, x->w->dim_k) + b * SGA_LANES + x->at + v * LANES);
+    EACH_KEY(j) {
+      vec y = vec_set1(k->scale[j][b * SGA_BLOCK]);
+      for (int v = 0; v < vecs; v++)
+        a[j][v] = vec_fma(vec_mul(d[v], y), ints_number(sum[j][v]), a[j][v]);
+    }
+  }
+  EACH_KEY(j)
+    for (int v = 0; v < vecs; v++) {
+      span[v] = range_with(span[v], a[j][v]);
+      if (j < n)
+        vec_store(to + j * SGA_LANES + v * LANES, a[j][v]);
+    }
+}
+
+/* The scores, and what they span.  */
+static inline __attribute__((always_inline)) void strip_scores(const strip *x, int vecs, range span[2]) {
+  const sga_lanes *w = x->w;
+  const int8_t *codes = (const int8_t *)w->k + SGA_BLOCK * sga_code_blocks(w->dim_k) * sizeof(float);
+  for (int j = 0, step; j < w->keys; j += step) {
+    coded k;
+    int left = w->keys - j;
+    step = left < MANY_KEYS || left == 2 * MANY_LAST ? MANY_LAST : MANY_KEYS;
+    for (int i = 0; i < step; i++) {            /* past the end: the last key again, not stored */
+      int key = i < left ? j + i : w->keys - 1;
+      k.code[i] = codes + (size_t)key * sga_code_stride(w->dim_k);
+      k.scale[i] = (const float *)w->k + key;
+      if (i < left)
+        ask_next(x, &w->k_next, j + i);
+    }
+    if (step == MANY_KEYS)
+      scores_keys(x, &k, MANY_KEYS, vecs, x->s + j * SGA_LANES, left, span);
+    else
+      scores_keys(x, &k, MANY_LAST, vecs, x->s + j * SGA_LANES, left, span);
+  }
+}
