@@ -118,8 +118,9 @@ typedef struct bench_peer {
   const char *variant;          /* its first argument */
   const char *install;          /* what to install when it is missing */
   bool alone;                   /* takes one thread, whatever the others have: left out when they have one */
+  bool codes;                   /* takes cases whose K is in blocks of codes and scales, and no others */
 } bench_peer;
-enum { PEERS = 9, OURS = 2 };                   /* the first are segattn's own */
+enum { PEERS = 10, OURS = 3 };                   /* the first are segattn's own */
 const bench_peer *bench_peer_at(size_t i);      /* NULL past the end */
 
 typedef struct bench_child bench_child;
@@ -161,7 +162,7 @@ typedef struct bench_contestant {
   void (*output)(bench_job *job);       /* makes sure that out is what one call on the inputs gives; may be NULL */
   void (*release)(bench_job *job);
 } bench_contestant;
-extern const bench_contestant bench_segattn, bench_blas;
+extern const bench_contestant bench_segattn, bench_segattn_i8, bench_blas;
 
 int bench_serve(const char *name, int threads); /* until the end of standard input */
 double bench_clock(void);                       /* seconds */

@@ -158,6 +158,13 @@ static int new_row(bench_row *row, const bench_case *c, const bench_peer *peer, 
   return row->version && row->isa ? DONE : fail(FILES, "out of memory");
 }
 
+static bool takes(const bench_peer *peer, const bench_case *c) {
+  for (size_t i = 0; peer->codes && i < c->parts; i++)
+    if (c->part[i].format != SEGATTN_Q8_0 && c->part[i].format != SEGATTN_Q5_0 && c->part[i].format != SEGATTN_Q4_0)
+      return false;
+  return true;
+}
+
 /* Rows of a contest, and who does them: one case by all, or some cases by segattn.  */
 static int contest_rows(bench_row *rows, bench_child **children, size_t *n, const contest *t, bench_meeting *m,
                         const bench_result *r) {
@@ -165,6 +172,8 @@ static int contest_rows(bench_row *rows, bench_child **children, size_t *n, cons
   *n = 0;
   for (size_t c = 0; c < t->n_cases; c++)
     for (size_t p = 0; p < (t->peers ? PEERS : 1) && !status && !bench_stopped(); p++) {
+      if (!takes(bench_peer_at(p), &t->cases[c]))
+        continue;
       bench_child *child = present(c ? &m->more[c] : &m->peer[p], bench_peer_at(p), r);
       if (child) {
         status = new_row(&rows[*n], &t->cases[c], bench_peer_at(p), child, r, t);

@@ -50,15 +50,16 @@ struct bench_child {
 
 const bench_peer *bench_peer_at(size_t i) {
   static const bench_peer peers[PEERS] = {
-    { "segattn", NULL, "segattn", "", false },
-    { "segattn-1thread", NULL, "segattn", "", true },
-    { "torch-flash", "bench_torch.py", "flash", "pip install torch numpy", false },
-    { "torch-math", "bench_torch.py", "math", "pip install torch numpy", false },
-    { "ort-mha", "bench_ort.py", "mha", "pip install onnxruntime onnx numpy", false },
-    { "ort-gqa", "bench_ort.py", "gqa", "pip install onnxruntime onnx numpy", false },
-    { "ort-attention", "bench_ort.py", "attention", "pip install onnxruntime onnx numpy", false },
-    { "ggml", "bench_ggml.py", "flash_attn_ext", "pip install libggml-python numpy h5py", false },
-    { "blas", NULL, "blas", "apt-get install libopenblas0-pthread", false },
+    { "segattn", NULL, "segattn", "", false, false },
+    { "segattn-1thread", NULL, "segattn", "", true, false },
+    { "segattn-i8", NULL, "segattn-i8", "", false, true },
+    { "torch-flash", "bench_torch.py", "flash", "pip install torch numpy", false, false },
+    { "torch-math", "bench_torch.py", "math", "pip install torch numpy", false, false },
+    { "ort-mha", "bench_ort.py", "mha", "pip install onnxruntime onnx numpy", false, false },
+    { "ort-gqa", "bench_ort.py", "gqa", "pip install onnxruntime onnx numpy", false, false },
+    { "ort-attention", "bench_ort.py", "attention", "pip install onnxruntime onnx numpy", false, false },
+    { "ggml", "bench_ggml.py", "flash_attn_ext", "pip install libggml-python numpy h5py", false, false },
+    { "blas", NULL, "blas", "apt-get install libopenblas0-pthread", false, false },
   };
   return i < PEERS ? &peers[i] : NULL;
 }

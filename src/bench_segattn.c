@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* segattn as a contestant: through its public interface, as any user would call it.
+/* segattn as a contestant, and in arithmetic i8 as another: through its public interface, as any user would call it.
 
    absorb: single keys, after those of the case.  merge: the later half of the keys into a state of the earlier half, which is
    made anew, untimed, for each run.  finalise: a state of all keys.  */
@@ -83,7 +83,7 @@ static segattn_status fill(segattn_state **state, const mine *m, size_t from, si
   return status ? status : segattn_state_absorb(*state, &m->queries, &s, error);
 }
 
-static segattn_status plan(mine *m, const bench_job *job, segattn_error *error) {
+static segattn_status plan(mine *m, const bench_job *job, const char *arithmetic, segattn_error *error) {
   const bench_case *c = &job->c;
   segattn_problem p;
   segattn_problem_init(&p);
@@ -91,16 +91,16 @@ static segattn_status plan(mine *m, const bench_job *job, segattn_error *error) 
   p.kv_heads = c->kv_heads;
   p.dim_k = p.dim_v = c->dim;
   p.causal = c->causal;
-  segattn_options o = { .arithmetic = c->q_format == SEGATTN_F64 ? "f64" : "f32", .threads = job->threads, .keys = c->keys };
+  segattn_options o = { .arithmetic = arithmetic, .threads = job->threads, .keys = c->keys };
   return segattn_plan_alloc(&m->plan, &p, &o, error);
 }
 
-static bool prepare(bench_job *job) {
+static bool prepare_in(bench_job *job, const char *arithmetic) {
   segattn_error error = { .text = "out of memory" };
   mine *m = job->mine = calloc(1, sizeof *m);
   if (m)
     m->segments = calloc(job->c.parts * job->c.segments, sizeof *m->segments);
-  bool made = m && m->segments && !plan(m, job, &error);
+  bool made = m && m->segments && !plan(m, job, arithmetic, &error);
   size_t keys = job->c.keys, half = keys / 2;
   if (made) {
     views(m, job);
@@ -114,6 +114,9 @@ static bool prepare(bench_job *job) {
     snprintf(job->reason, sizeof job->reason, "%.190s", error.text);
   return made;
 }
+
+static bool prepare(bench_job *job) { return prepare_in(job, job->c.q_format == SEGATTN_F64 ? "f64" : "f32"); }
+static bool prepare_i8(bench_job *job) { return prepare_in(job, "i8"); }
 
 static segattn_status absorb_batch(mine *m) {
   segattn_status status = SEGATTN_OK;
@@ -168,3 +171,4 @@ static void release(bench_job *job) {
 }
 
 const bench_contestant bench_segattn = { "segattn", hello, prepare, run, output, release };
+const bench_contestant bench_segattn_i8 = { "segattn-i8", hello, prepare_i8, run, output, release };

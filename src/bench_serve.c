@@ -11,7 +11,7 @@
 #include "message.h"
 #include "report_data.h"
 
-static const bench_contestant *const contestants[] = { &bench_segattn, &bench_blas };
+static const bench_contestant *const contestants[] = { &bench_segattn, &bench_segattn_i8, &bench_blas };
 
 /* "q4_0:28672+f16:4096"  */
 static bool parse_parts(bench_case *c, char *text) {

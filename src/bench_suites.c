@@ -15,8 +15,8 @@ const char *const bench_work_name[BENCH_WORKS] = { "attend", "absorb", "merge", 
 enum { HEAD = 1, TOKEN = 2 };           /* layouts of K and V */
 enum { FULL = 1, CAUSAL = 2 };
 enum { F64 = 1 << SEGATTN_F64, F32 = 1 << SEGATTN_F32, F16 = 1 << SEGATTN_F16, BF16 = 1 << SEGATTN_BF16,
-       Q4_0 = 1 << SEGATTN_Q4_0,
-       SMALL = 1 << SEGATTN_F8E4M3 | 1 << SEGATTN_F8E5M2 | 1 << SEGATTN_Q8_0 | 1 << SEGATTN_Q5_0 | Q4_0 };
+       Q4_0 = 1 << SEGATTN_Q4_0, Q8_0 = 1 << SEGATTN_Q8_0,
+       SMALL = 1 << SEGATTN_F8E4M3 | 1 << SEGATTN_F8E5M2 | Q8_0 | 1 << SEGATTN_Q5_0 | Q4_0 };
 enum { MOST = 4 };
 
 /* QUICK: for --quick, where the others are not.  PEERS_TOO: they take part.  CUTS: the entries of `segments` are cases of one
@@ -37,6 +37,8 @@ static const struct suite {
 } suites[] = {
   { "prefill", BENCH_ATTEND, PEERS_TOO, F32 | BF16, HEAD, FULL | CAUSAL, {{8, 8}}, {64, 128}, 0, {512, 2048}, {1} },
   { "prefill", BENCH_ATTEND, PEERS_TOO, F16 | F64, HEAD, FULL, {{8, 8}}, {64, 128}, 0, {2048}, {1} },
+  { "prefill", BENCH_ATTEND, PEERS_TOO, Q8_0, HEAD, FULL, {{8, 8}}, {128}, 0, {2048}, {1} },
+  { "prefill", BENCH_ATTEND, QUICK | PEERS_TOO, Q8_0, HEAD, FULL, {{4, 4}}, {32}, 0, {160}, {1} },
   { "prefill", BENCH_ATTEND, QUICK | PEERS_TOO, F32 | F64, HEAD, FULL | CAUSAL, {{4, 4}}, {32}, 0, {160}, {1} },
   { "decode", BENCH_ATTEND, PEERS_TOO, F32 | F16 | BF16, HEAD | TOKEN, FULL, {{32, 8}, {32, 32}}, {128}, 1,
     {4096, 32768, 131072}, {1} },

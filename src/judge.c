@@ -95,8 +95,7 @@ static int measure(errors *e, const call *c) {
   array k = { 0 }, v = { 0 }, exact = { 0 }, lse = { 0 }, own = { 0 }, bound = { 0 };
   const array *out = &c->tensor[TENSOR_OUT];
   oracle_problem p = work_oracle(&c->w, c->q_start, 0);
-  segattn_format number;
-  segattn_format_find(&number, c->arithmetic, NULL);
+  segattn_format number = work_number(c->arithmetic);
   int status = joined(&k, c, TENSOR_K);
   if (!status)
     status = joined(&v, c, TENSOR_V);

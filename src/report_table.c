@@ -220,7 +220,7 @@ static bool identical(const table *t) {
 static bool same_arithmetic(const table *t) {
   const char *arithmetic = report_setting(&t->r, "arithmetic");
   return t->bound != NULL && (t->out[TORCH]->format == SEGATTN_F64
-    || (t->out[TORCH]->format == SEGATTN_F32 && strcmp(arithmetic, "f64") != 0));
+    || (t->out[TORCH]->format == SEGATTN_F32 && strcmp(arithmetic, "f32") == 0));
 }
 
 static int print_by_names(const table *t) {

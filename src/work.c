@@ -4,6 +4,7 @@
 #include "work.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "message.h"
 
@@ -26,10 +27,13 @@ void work_free(work *w) {
   *w = (work){ 0 };
 }
 
+segattn_format work_number(const char *arithmetic) {
+  return strcmp(arithmetic, "f64") ? SEGATTN_F32 : SEGATTN_F64;
+}
+
 static int side_alloc(const work *w, side *s) {
   const size_t *shape = w->queries.q.shape;
-  segattn_format number;
-  segattn_format_find(&number, segattn_plan_arithmetic(w->plan), NULL);
+  segattn_format number = work_number(segattn_plan_arithmetic(w->plan));
   return array_alloc(&s->out, number, shape[0], shape[1], shape[2], w->problem.dim_v) ||
          array_alloc(&s->lse, number, shape[0], shape[1], shape[2], 1) ||
          array_alloc(&s->M, SEGATTN_F64, shape[0], shape[1], shape[2], 1) ||

@@ -17,6 +17,7 @@ typedef struct work {
   segattn_plan *plan;
 } work;
 
+segattn_format work_number(const char *arithmetic);     /* what its results are: f64, or f32 */
 /* Fills in the plan: 0, or USAGE with the library's own words.  */
 int work_plan(work *w);
 void work_free(work *w);

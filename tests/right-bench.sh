@@ -42,6 +42,15 @@ ok "every segattn row is right to 1e-5" \
   sh -c 'awk "!(\$1 >= 0 && \$1 < 1e-5) { bad = 1 } END { exit bad || NR == 0 }"' <<END
 $(field relative_rms segattn)
 END
+# arithmetic i8 rounds q to 8 bits, 1/127 of the largest of 32 elements: an error of the size of 1/256 of q's deviation, in a
+# score of normal inputs (which has deviation 1) and so in its weight; half a percent before it averages over keys, not 1e-5
+ok "q8_0, q5_0 and q4_0 are timed in i8 too, right to a percent and not as f32" awk '
+  /"peer":"segattn-i8"/ {
+    match($0, /"format":"[^"]*"/); seen[substr($0, RSTART + 10, RLENGTH - 11)]++; n++
+    match($0, /"relative_rms":[^,}]*/); x = substr($0, RSTART + 15, RLENGTH - 15) + 0
+    if (!(x > 1e-5 && x < 1e-2)) bad = 1
+  }
+  END { exit bad || n != 4 || seen["q8_0"] != 2 || !seen["q5_0"] || !seen["q4_0"] }' rows.json
 field_of_format() { grep -F "\"format\":\"$1\"" rows.json | sed -n 's/.*"relative_rms":\([^,}]*\).*/\1/p'; }
 # f64 arithmetic: the same few hundred roundings of 1.1e-16; a result that passed through f32 would be at 3e-8
 ok "every row in f64 is right to 1e-14" awk '!($1 >= 0 && $1 < 1e-14) { bad = 1 } END { exit bad || NR == 0 }' <<END
