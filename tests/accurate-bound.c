@@ -6,7 +6,7 @@
 
    Seen to fail without: what underflow may lose (lost-outlier), the chains (one and two keys), the errors of the scores (most),
    the rounding of q.k (spread, events, one-key), exp2 (two keys), sums of subnormals (two-tiny), the division (one-key);
-   in i8: what the codes cost (most), the roundings of a score of codes (spread, one-key).  */
+   in i8: what the codes cost (most), the roundings of a score of codes (check_codes).  */
 
 #include <math.h>
 #include <stdint.h>
@@ -246,6 +246,52 @@ static void check_format(segattn_format format) {
      bound[0], exact[0], single[0]);
 }
 
+/* ---- codes that lose nothing ---- */
+
+enum { CODE_BLOCKS = 32, CODE_DIM = 32 * CODE_BLOCKS };
+
+/* One score of codes: q and k are powers of 2, one a block, times integers, 127 among them, so that quantising is exact; the
+   later half of the blocks takes off what the first half gave, in another order, so that the score is 0 and lse what was
+   rounded.  */
+static void check_codes(void) {
+  rng r = { 11 };
+  float q[CODE_DIM], k[CODE_DIM], v = 1;
+  double lse, lse_bound, out, bound, worst = 0, largest = 0;
+  segattn_problem p;
+  segattn_plan *plan = NULL;
+  segattn_problem_init(&p);
+  p.dim_k = CODE_DIM;
+  p.dim_v = 1;
+  p.scale = 1;
+  bool fine = !segattn_plan_alloc(&plan, &p, &(segattn_options) { .arithmetic = "i8", .threads = 1 }, NULL);
+  segattn_queries queries = { .q = segattn_tensor_of(q, SEGATTN_F32, 1, 1, 1, CODE_DIM) };
+  segattn_segment s = { .k = segattn_tensor_of(k, SEGATTN_F32, 1, 1, 1, CODE_DIM),
+                        .v = segattn_tensor_of(&v, SEGATTN_F32, 1, 1, 1, 1) };
+  segattn_tensor o = segattn_tensor_of(&out, SEGATTN_F64, 1, 1, 1, 1), l = segattn_tensor_of(&lse, SEGATTN_F64, 1, 1, 1, 1);
+  segattn_tensor b = segattn_tensor_of(&bound, SEGATTN_F64, 1, 1, 1, 1);
+  segattn_tensor lb = segattn_tensor_of(&lse_bound, SEGATTN_F64, 1, 1, 1, 1);
+  for (int n = 0; fine && n < 100; n++) {
+    for (int i = 0; i < CODE_DIM / 2; i++) {
+      int shift = i / 32 % 7, to = CODE_DIM - 32 - i / 32 * 32 + i % 32;
+      q[i] = q[to] = ldexpf(i % 32 ? (float) rng_between(&r, -127, 127) : 127, shift - 20);
+      k[i] = ldexpf(i % 32 ? (float) rng_between(&r, -127, 127) : 127, 2 * shift);
+      k[to] = -k[i];
+    }
+    int swap = 32 * (int) rng_between(&r, 17, 30);      /* the order of two blocks that take off */
+    for (int i = 0; i < 32; i++) {
+      float x = q[swap + i], y = k[swap + i];
+      q[swap + i] = q[CODE_DIM - 32 + i], k[swap + i] = k[CODE_DIM - 32 + i];
+      q[CODE_DIM - 32 + i] = x, k[CODE_DIM - 32 + i] = y;
+    }
+    fine = !segattn_attend(plan, &queries, &s, 1, &o, &l, NULL, NULL) && !segattn_bound(plan, &queries, &s, 1, &b, &lb, NULL);
+    worst = fmax(worst, fabs(lse) / lse_bound);
+    largest = fmax(largest, fabs(lse));
+  }
+  ok(fine && worst <= 1 && largest > 0, "i8, codes that lose nothing: lse is within its bound (%.3f of it; %.2g at most)", worst,
+     largest);
+  segattn_plan_free(plan);
+}
+
 int main(int argc, char **argv) {
   uint64_t problems = argc > 1 ? strtoull(argv[1], NULL, 10) : 4;
   for (const trial_family *f = trial_families; f < trial_families + trial_n_families; f++)
@@ -256,5 +302,6 @@ int main(int argc, char **argv) {
       check_format(f);
   check_limits();
   check_call();
+  check_codes();
   return done();
 }
