@@ -287,8 +287,8 @@ static void check_codes(void) {
     worst = fmax(worst, fabs(lse) / lse_bound);
     largest = fmax(largest, fabs(lse));
   }
-  ok(fine && worst <= 1 && largest > 0, "i8, codes that lose nothing: lse is within its bound (%.3f of it; %.2g at most)", worst,
-     largest);
+  ok(fine && worst <= 1 && largest > 0, "i8, codes that lose nothing: lse is within its bound (%.3f of it; %.2g at most)",
+     worst, largest);
   segattn_plan_free(plan);
 }
 

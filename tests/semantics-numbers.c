@@ -236,7 +236,8 @@ static void row_11(edge *e, answer *other) {
   claim(e, fine, "row 11: scores and O beyond what f16 holds are finite, and right");
 }
 
-static test_row *const rows[] = { row_7_weight, row_7_alone, row_7_stored, row_8_codes, row_8, row_8_stored, row_9_query, row_9_key,
+static test_row *const rows[] = { row_7_weight, row_7_alone, row_7_stored, row_8, row_8_codes, row_8_stored, row_9_query,
+                                  row_9_key,
   row_9_heads, row_9_value, row_9_mask, row_9_blocks, row_11 };
 
 int main(void) {
