@@ -38,8 +38,6 @@ typedef struct worker {
   sga_tile tile;
   sga_tree tree;
   sga_slabs slabs;
-  sga_counts counts;
-  segattn_events events;
   char *slab[SGA_SLABS];
 } worker;
 
@@ -58,7 +56,7 @@ typedef struct job {
   int threads, n_slabs;
   char *memory;                 /* scratch, one a thread; then workers: `together` a thread, or one a part of a tile */
   size_t scratch_bytes, worker_bytes, next;
-  segattn_events total;
+  segattn_events *events;       /* of all query heads; or NULL */
 } job;
 
 static size_t workers_of(const job *j) {
@@ -73,8 +71,6 @@ static worker *worker_place(const job *j, size_t number, sga_scratch *scratch) {
   worker *w = worker_at(j, number);
   size_t bytes = sga_slab_bytes(j->plan, &j->shape);
   char *p = (char *)w + rounded(sizeof *w);
-  memset(&w->counts, 0, sizeof w->counts);
-  memset(&w->events, 0, sizeof w->events);
   for (int i = 0; i < j->n_slabs; i++, p += bytes)
     w->slab[i] = p;
   w->slabs = j->shape;
@@ -83,7 +79,8 @@ static worker *worker_place(const job *j, size_t number, sga_scratch *scratch) {
   w->tile.slabs = &w->slabs;
   w->tile.m = p;
   w->tile.q = p + rounded(SGA_TILE * sizeof(double));
-  w->tile.counts = &w->counts;
+  w->tile.events = (segattn_events *)(void *)((char *)w->tile.q + rounded(sga_query_bytes(j->plan, &j->need)));
+  sga_events_clear(w->tile.events, j->plan->group);
   w->tile.scratch = scratch;
   return w;
 }
@@ -136,7 +133,9 @@ static void output(const job *j, worker *w) {
   sga_slab_joins(j->plan, &w->slabs, 0, joins, n_joins);
   if (slab < 0)
     sga_slab_clear(j->plan, &w->slabs, slab = 0, 0);
-  sga_tile_output(&w->tile, &w->slabs, sga_slab_tile(j->plan, &w->slabs, slab, 0), j->out, j->lse, &w->events);
+  sga_tile_output(&w->tile, &w->slabs, sga_slab_tile(j->plan, &w->slabs, slab, 0), j->out, j->lse);
+  if (j->events)
+    sga_events_collect(&w->tile, j->events);
 }
 
 /* n tiles of one batch element, block by block: their keys lie side by side.  Segments lie in order, so that each block has
@@ -175,8 +174,6 @@ static void whole_tiles(void *call, int thread) {
     for (size_t k = 0; k < n; k++)
       output(j, w[k]);
   }
-  for (size_t i = 0; i < j->together; i++)
-    sga_events_collect(&j->total, &w[i]->counts, &w[i]->events);
 }
 
 /* ---- parts of a tile's keys ---- */
@@ -214,10 +211,8 @@ static void parts_merge(void *call, int thread) {
     for (size_t part = 1; part < j->parts; part++)
       merge_part(j, into, worker_at(j, i * j->parts + part));
     output(j, into);
-    for (size_t part = 0; part < j->parts; part++) {
-      worker *w = worker_at(j, i * j->parts + part);
-      sga_events_collect(&j->total, &w->counts, &w->events);
-    }
+    for (size_t part = 1; j->events && part < j->parts; part++)
+      sga_events_collect(&worker_at(j, i * j->parts + part)->tile, j->events);
   }
 }
 
@@ -286,10 +281,13 @@ static void share_out(job *j) {
   j->threads = items < threads ? (int)(items ? items : 1) : (int)threads;
   j->scratch_bytes = rounded(sga_scratch_bytes(j->plan, &j->need));
   j->worker_bytes = rounded(sizeof(worker)) + (size_t)j->n_slabs * sga_slab_bytes(j->plan, &j->shape) +
-                    rounded(SGA_TILE * sizeof(double)) + rounded(sga_query_bytes(j->plan, &j->need));
+                    rounded(SGA_TILE * sizeof(double)) + rounded(sga_query_bytes(j->plan, &j->need)) +
+                    rounded(j->plan->group * sizeof(segattn_events));
 }
 
 static void attend(job *j) {
+  if (j->events)
+    sga_events_clear(j->events, j->plan->problem.q_heads);
   sga_parallel(j->threads, j->parts > 1 ? parts_absorb : whole_tiles, j);
   j->next = 0;
   if (j->parts > 1)
@@ -303,7 +301,8 @@ segattn_status segattn_attend(const segattn_plan *plan, const segattn_queries *q
   segattn_status status = sga_call_check(plan, queries, segments, n_segments, &outputs, error);
   if (status)
     return status;
-  job j = { .plan = plan, .queries = queries, .segments = segments, .n = n_segments, .out = out, .lse = lse };
+  job j = { .plan = plan, .queries = queries, .segments = segments, .n = n_segments, .out = out, .lse = lse,
+            .events = events };
   share_out(&j);
   size_t bytes = (size_t)j.threads * j.scratch_bytes + workers_of(&j) * j.worker_bytes;
   if (bytes <= STACK_BYTES) {
@@ -316,7 +315,5 @@ segattn_status segattn_attend(const segattn_plan *plan, const segattn_queries *q
     attend(&j);
     free(j.memory);
   }
-  if (events)
-    *events = j.total;
   return SEGATTN_OK;
 }

@@ -66,7 +66,6 @@ typedef struct evaluation {
   const outputs *x;
   segattn_queries queries;
   size_t tiles, next;
-  segattn_events rows;
 } evaluation;
 
 static void evaluate_tiles(void *job, int thread) {
@@ -74,8 +73,6 @@ static void evaluate_tiles(void *job, int thread) {
   const outputs *x = v->x;
   const segattn_plan *plan = v->s->plan;
   segattn_plan bare = *plan;
-  segattn_events own = { 0 };
-  sga_counts counts = { 0 };
   bare.problem.sinks = NULL;
   for (size_t i; (i = sga_take(&v->next)) < v->tiles;) {
     sga_tile t;
@@ -84,25 +81,27 @@ static void evaluate_tiles(void *job, int thread) {
     char *copy[SGA_SLABS];
     double room[2 + SEGATTN_MAX_DIM];
     sga_slabs slabs = { .slab = copy };
-    sga_state_tile(v->s, &v->queries, i, thread, &t, &tree, &scratch, &counts);
+    sga_state_tile(v->s, &v->queries, i, thread, &t, &tree, &scratch);
     sga_rows root = root_of(v->s, &t, thread, &slabs);
     for (size_t r = 0; (x->M || x->S || x->O) && r < t.n; r++)
       export_row(plan, &t, r, sga_slab_row(plan, &slabs, root, r, room), x);
     for (size_t r = 0; x->lse_2 && r < t.n; r++)
       lse_2_row(&t, r, sga_slab_row(plan, &slabs, root, r, room), x->lse_2);
     t.plan = x->bare ? &bare : plan;
-    sga_tile_output(&t, &slabs, root, x->out, x->lse, &own);
+    sga_tile_output(&t, &slabs, root, x->out, x->lse);
+    sga_events_collect(&t, v->s->finished);
   }
-  sga_events_collect(&v->rows, &counts, &own);
 }
 
 /* Every tile's root to the outputs that are asked for.  */
 static void evaluate(segattn_state *s, const outputs *x) {
   evaluation v = { .s = s, .x = x, .queries = sga_state_shape(s) };
+  for (size_t h = 0; h < s->plan->problem.q_heads; h++) {
+    uint64_t kept = x->out || x->lse || x->lse_2 ? 0 : s->finished[h].saturations;
+    s->finished[h] = (segattn_events){ .saturations = kept, .first = SEGATTN_NOWHERE };
+  }
   v.tiles = sga_tile_count(s->plan, &v.queries, SGA_TILE);
   sga_parallel(sga_threads(s->plan, v.tiles, sga_flops(s->plan, &v.queries, 64)), evaluate_tiles, &v);
-  s->events.overflow = v.rows.overflow;
-  s->events.masked_rows = v.rows.masked_rows;
 }
 
 segattn_status segattn_state_finalise(const segattn_state *state, const segattn_tensor *out, const segattn_tensor *lse,
@@ -157,6 +156,8 @@ segattn_status segattn_state_export(const segattn_state *state, const segattn_te
 void segattn_state_events(const segattn_state *state, segattn_events *events) {
   segattn_state *s = (segattn_state *)(uintptr_t)state;
   segattn_status status = segattn_state_finalise(s, NULL, NULL, NULL);  /* counts rows */
-  *events = s->events;
+  memcpy(events, s->events, s->plan->problem.q_heads * sizeof *events);
+  for (size_t h = 0; h < s->plan->problem.q_heads; h++)
+    sga_events_add(&events[h], &s->finished[h]);
   (void)status;
 }

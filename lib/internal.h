@@ -192,7 +192,7 @@ typedef struct sga_tile {
   const sga_slabs *slabs;
   size_t tile;
   void *q, *m;                  /* numbers: decoded queries, the largest t of each row */
-  sga_counts *counts;
+  segattn_events *events;       /* of the group's query heads */
   sga_scratch *scratch;
   size_t head[SGA_TILE], query[SGA_TILE];       /* of each row */
   int64_t position[SGA_TILE], lowest, highest;  /* of its queries */
@@ -220,7 +220,7 @@ void sga_tile_absorb(const sga_tile *t, const segattn_segment *segment, const se
 /* out and lse of the tile's rows from the root's: sinks joined, divided, stored.  The root's rows are used up.  Either tensor
    may be NULL.  Counts rows.  */
 void sga_tile_output(const sga_tile *t, const sga_slabs *slabs, sga_rows root, const segattn_tensor *out,
-                     const segattn_tensor *lse, segattn_events *events);
+                     const segattn_tensor *lse);
 
 /* ---- parallel loops ---- */
 
@@ -230,7 +230,17 @@ int sga_threads(const segattn_plan *plan, size_t items, uint64_t flops);
    set; one thread is the caller, and nothing is started.  */
 void sga_parallel(int threads, void (*body)(void *job, int thread), void *job);
 size_t sga_take(size_t *next);          /* (*next)++, by one thread at a time */
-void sga_events_collect(segattn_events *to, const sga_counts *counts, const segattn_events *rows);      /* likewise */
+
+/* ---- events ---- */
+
+static inline segattn_events *sga_tile_events(const sga_tile *t, size_t i) {     /* of row i's head */
+  return &t->events[t->head[i] - t->kv_head * t->plan->group];
+}
+
+void sga_events_clear(segattn_events *events, size_t n);
+void sga_events_add(segattn_events *to, const segattn_events *from);
+/* Adds the tile's to those of all query heads, by one thread at a time, and clears them.  */
+void sga_events_collect(const sga_tile *t, segattn_events *to);
 
 /* ---- calls ---- */
 

@@ -299,15 +299,40 @@ static segattn_status sequences(segattn_state *s, reader r, bool store) {
   return r.left ? DAMAGED(&r, "has %zu bytes after the last batch element", r.left) : SEGATTN_OK;
 }
 
+static segattn_events events_at(const unsigned char *from) {
+  return (segattn_events){ .rescales = get_u64(from + AT_RESCALES), .underflow = get_u64(from + AT_UNDERFLOW),
+                           .nan = get_u64(from + AT_NAN), .inf = get_u64(from + AT_INF),
+                           .nonfinite_values = get_u64(from + AT_VALUES), .first = (int64_t)get_u64(from + AT_WHERE) };
+}
+
+/* The events of all heads; NULL, with an error, where there are none, or a position without an event or the reverse.  */
+static const unsigned char *events_read(reader *r, size_t heads) {
+  const unsigned char *events = take(r, heads * SAVED_EVENTS, "the events");
+  for (size_t h = 0; events && h < heads; h++) {
+    const segattn_events e = events_at(events + h * SAVED_EVENTS);
+    if ((e.nan || e.inf || e.nonfinite_values) != (e.first != SEGATTN_NOWHERE)) {
+      DAMAGED(r, "has a first position at head %zu that its events do not have", h);
+      return NULL;
+    }
+  }
+  return events;
+}
+
 static segattn_status load(segattn_state *s, const void *tag, const unsigned char *saved, size_t size, segattn_error *error) {
   segattn_status status = whole(saved, size, error);
   if (status)
     return status;
   reader r = { saved + SAVED_HEADER, size - SAVED_HEADER - SAVED_CHECKSUM, error };
-  if ((status = header_check(s, saved, tag, &r)) || (status = sequences(s, r, false)))
+  if ((status = header_check(s, saved, tag, &r)))
     return status;
-  s->events = (segattn_events){ .rescales = get_u64(saved + AT_EVENTS), .underflow = get_u64(saved + AT_EVENTS + 8),
-                                .nan = get_u64(saved + AT_EVENTS + 16), .inf = get_u64(saved + AT_EVENTS + 24) };
+  const unsigned char *events = events_read(&r, s->plan->problem.q_heads);
+  if (!events)
+    return SEGATTN_EDAMAGED;
+  if ((status = sequences(s, r, false)))
+    return status;
+  sga_events_clear(s->finished, s->plan->problem.q_heads);
+  for (size_t h = 0; h < s->plan->problem.q_heads; h++)
+    s->events[h] = events_at(events + h * SAVED_EVENTS);
   return sequences(s, r, true);
 }
 

@@ -12,8 +12,8 @@ kernel_i8_sources = \
   lib/kernel/dot_neon.h lib/kernel/dot_portable.h lib/kernel/few_scores_i8.h lib/kernel/many_scores_i8.h
 kernel_sources = \
   lib/kernel/kernel_f32.c lib/kernel/kernel_f64.c $(kernel_i8_sources) lib/kernel/blocks_x86.h lib/kernel/decode.h \
-  lib/kernel/exp2.h lib/kernel/few.h lib/kernel/join.h lib/kernel/kernel.h lib/kernel/lanes.h lib/kernel/many.h \
-  lib/kernel/many_scores.h \
+  lib/kernel/events.h lib/kernel/exp2.h lib/kernel/few.h lib/kernel/join.h lib/kernel/kernel.h lib/kernel/lanes.h \
+  lib/kernel/many.h lib/kernel/many_events.h lib/kernel/many_scores.h \
   lib/kernel/number_f32.h lib/kernel/number_f64.h lib/kernel/portable_sse2.h lib/kernel/portable_sse2_f32.h \
   lib/kernel/portable_sse2_f64.h lib/kernel/rows.h lib/kernel/simd.h lib/kernel/simd_avx2.h \
   lib/kernel/simd_avx512.h lib/kernel/simd_neon.h lib/kernel/simd_portable.h lib/kernel/weight.h
@@ -49,9 +49,10 @@ endif
 
 # All of it, private names included: tests of single parts link this one.
 libsga_la_SOURCES = \
-  lib/attend.c lib/bound.c lib/bound_codes.c lib/bound_row.c lib/bound_score.c lib/call.c lib/codes.c lib/cpu.c lib/dispatch.c \
-  lib/elementary.c lib/error.c lib/exchange.c lib/finalise.c lib/load.c lib/parallel.c lib/plan.c lib/problem.c lib/save.c lib/segment.c lib/slab.c \
-  lib/span.c lib/state.c lib/tensor.c lib/tile.c lib/tree.c lib/bound.h lib/codes.h \
+  lib/attend.c lib/bound.c lib/bound_codes.c lib/bound_row.c lib/bound_score.c lib/call.c lib/codes.c lib/cpu.c \
+  lib/dispatch.c lib/elementary.c lib/error.c lib/events.c lib/exchange.c lib/finalise.c lib/load.c lib/parallel.c \
+  lib/plan.c lib/problem.c lib/save.c lib/segment.c lib/slab.c lib/span.c lib/state.c lib/tensor.c lib/tile.c lib/tree.c \
+  lib/bound.h lib/codes.h \
   lib/elementary.h lib/internal.h lib/span.h lib/saved.h lib/state.h lib/format/bf16.c lib/format/block.c lib/format/bool.c \
   lib/format/f16.c lib/format/f32.c lib/format/f64.c lib/format/f8e4m3.c lib/format/f8e5m2.c lib/format/format.c \
   lib/format/iq4_nl.c lib/format/q4_0.c lib/format/q4_1.c lib/format/q5_0.c lib/format/q5_1.c lib/format/q8_0.c \

@@ -41,15 +41,3 @@ size_t sga_take(size_t *next) {
   i = (*next)++;
   return i;
 }
-
-void sga_events_collect(segattn_events *to, const sga_counts *counts, const segattn_events *rows) {
-#pragma omp critical(sga_events)
-  {
-    to->rescales += counts->rescales;
-    to->underflow += counts->underflow;
-    to->nan += counts->nan;
-    to->inf += counts->inf;
-    to->overflow += rows->overflow;
-    to->masked_rows += rows->masked_rows;
-  }
-}

@@ -52,7 +52,7 @@ static size_t sums_held(const sga_tree *t) { return (size_t)t->n + t->open; }
 size_t segattn_state_size(const segattn_state *s) {
   const segattn_problem *p = &s->plan->problem;
   size_t by_head = (size_t)(p->slopes != NULL) + (p->sinks != NULL);
-  size_t bytes = SAVED_HEADER + SAVED_CHECKSUM + p->q_heads * sizeof(double) * by_head;
+  size_t bytes = SAVED_HEADER + SAVED_CHECKSUM + p->q_heads * (sizeof(double) * by_head + SAVED_EVENTS);
   for (size_t b = 0; b < s->batch; b++) {
     const sga_tree *t = &s->sequences[b].tree;
     bytes += SAVED_SEQUENCE + saved_m_bytes(s) + (size_t)t->n * SAVED_NODE + sums_held(t) * saved_sum_bytes(s);
@@ -68,14 +68,24 @@ static unsigned char *put_doubles(unsigned char *to, const double *x, size_t n) 
   return to;
 }
 
+static unsigned char *put_events(unsigned char *to, const segattn_events *e, size_t n) {
+  for (size_t i = 0; i < n; i++, e++, to += SAVED_EVENTS) {
+    put_u64(to + AT_RESCALES, e->rescales);
+    put_u64(to + AT_UNDERFLOW, e->underflow);
+    put_u64(to + AT_NAN, e->nan);
+    put_u64(to + AT_INF, e->inf);
+    put_u64(to + AT_VALUES, e->nonfinite_values);
+    put_u64(to + AT_WHERE, (uint64_t)e->first);
+  }
+  return to;
+}
+
 /* Returns where the first batch element begins.  */
 static unsigned char *put_header(const segattn_state *s, const void *tag, unsigned char *to) {
   const segattn_problem *p = &s->plan->problem;
-  const segattn_events *e = &s->events;
   const struct { int at; uint64_t value; } field[] = {
     { AT_BYTES, segattn_state_size(s) }, { AT_BATCH, s->batch }, { AT_QUERIES, s->queries }, { AT_Q_HEADS, p->q_heads },
-    { AT_KV_HEADS, p->kv_heads }, { AT_DIM_K, p->dim_k }, { AT_DIM_V, p->dim_v }, { AT_WINDOW, p->window },
-    { AT_EVENTS, e->rescales }, { AT_EVENTS + 8, e->underflow }, { AT_EVENTS + 16, e->nan }, { AT_EVENTS + 24, e->inf }
+    { AT_KV_HEADS, p->kv_heads }, { AT_DIM_K, p->dim_k }, { AT_DIM_V, p->dim_v }, { AT_WINDOW, p->window }
   };
   memset(to, 0, SAVED_HEADER);
   memcpy(to, SAVED_MAGIC, AT_VERSION);
@@ -91,7 +101,8 @@ static unsigned char *put_header(const segattn_state *s, const void *tag, unsign
   put_u32(to + AT_FLAGS, (p->causal ? SAVED_CAUSAL : 0u) | (p->slopes ? SAVED_SLOPES : 0u) | (p->sinks ? SAVED_SINKS : 0u));
   if (tag)
     memcpy(to + AT_TAG, tag, SEGATTN_TAG);
-  return put_doubles(put_doubles(to + SAVED_HEADER, p->slopes, p->q_heads), p->sinks, p->q_heads);
+  to = put_doubles(put_doubles(to + SAVED_HEADER, p->slopes, p->q_heads), p->sinks, p->q_heads);
+  return put_events(to, s->events, p->q_heads);
 }
 
 /* ---- a batch element ---- */

@@ -12,14 +12,18 @@
 
 #define SAVED_MAGIC "\x89SGA\r\n\x1a\n"        /* as PNG's: no text, and changed by whoever takes it for text */
 
-enum { SAVED_VERSION = 1, SAVED_BASE = 2 };     /* the base of exponents: of e and of m */
+enum { SAVED_VERSION = 2, SAVED_BASE = 2 };     /* the base of exponents: of e and of m */
 
 enum {                          /* places in the header, in bytes */
   AT_VERSION = 8, AT_BASE = 12, AT_BYTES = 16, AT_ARITHMETIC = 24, AT_NUMBER = 40, AT_BLOCK = 44, AT_BATCH = 48,
   AT_QUERIES = 56, AT_Q_HEADS = 64, AT_KV_HEADS = 72, AT_DIM_K = 80, AT_DIM_V = 88, AT_SCALE = 96, AT_SOFTCAP = 104,
-  AT_WINDOW = 112, AT_FLAGS = 120, AT_ZERO = 124, AT_EVENTS = 128, AT_TAG = 160, SAVED_HEADER = AT_TAG + SEGATTN_TAG
+  AT_WINDOW = 112, AT_FLAGS = 120, AT_ZERO = 124, AT_TAG = 128, SAVED_HEADER = AT_TAG + SEGATTN_TAG
 };
 enum { SAVED_CAUSAL = 1, SAVED_SLOPES = 2, SAVED_SINKS = 4 };   /* flags */
+
+enum {                          /* places in the events of a query head */
+  AT_RESCALES = 0, AT_UNDERFLOW = 8, AT_NAN = 16, AT_INF = 24, AT_VALUES = 32, AT_WHERE = 40, SAVED_EVENTS = 48
+};
 
 enum {                          /* places at the beginning of a batch element */
   AT_END = 0, AT_FIRST = 8, AT_NEXT = 16, AT_OPEN_BLOCK = 24, AT_INEXACT = 32, AT_SEQUENCE_FLAGS = 40, AT_NODES = 44,

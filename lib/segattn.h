@@ -197,15 +197,25 @@ int64_t segattn_state_end(const segattn_state *state, size_t batch);
    segattn_bound's for the same keys; of keys that were imported the exact result is that of the numbers imported.  */
 uint64_t segattn_state_inexact(const segattn_state *state);
 
-/* Events so far, over all rows.  */
+/* What happened to the rows of one query head, over batch and queries.  None of it depends on segmentation, threads, batch,
+   instruction set or memory layout, nor on merges that are exact.  */
 typedef struct segattn_events {
   uint64_t rescales;            /* a key moved the reference exponent of a block that already held one */
   uint64_t underflow;           /* a weight became 0 although its score is finite */
-  uint64_t overflow;            /* rows whose weight sum or output is infinite */
+  uint64_t overflow;            /* rows whose weight sum or output is infinite before the division */
+  uint64_t saturations;         /* finite elements of out and lse that the narrower format they are written in made infinite */
   uint64_t nan, inf;            /* scores that are NaN, +inf */
+  uint64_t nonfinite_values;    /* pairs of a row and a key it attends whose V has, in the arithmetic, NaN or an infinity */
   uint64_t masked_rows;         /* rows whose weight sum is 0: every key masked, or every score -inf */
+  int64_t first;                /* the smallest position of a key that nan, inf or nonfinite_values counts; SEGATTN_NOWHERE */
 } segattn_events;
+
+#define SEGATTN_NOWHERE INT64_MAX
+
+/* Events so far: q_heads of them, by query head.  saturations are those of the last out and lse that were written.  */
 void segattn_state_events(const segattn_state *state, segattn_events *events);
+/* *sum <- the first n of `events` together: counts added, the smallest position.  */
+void segattn_events_sum(const segattn_events *events, size_t n, segattn_events *sum);
 
 /* ---- a state as bytes ---- */
 
@@ -259,7 +269,7 @@ segattn_status segattn_state_import(segattn_state *state, const segattn_range *r
 /* ---- all of it in one call ---- */
 
 /* The same bits as alloc, absorb each segment, finalise; scratch of less than 1 MB a thread at dimension 128 in f32, whatever
-   the number of keys: up to 96 KiB on the stack, more from malloc.  `events` may be NULL.  */
+   the number of keys: up to 96 KiB on the stack, more from malloc.  `events`: q_heads of them, or NULL.  */
 segattn_status segattn_attend(const segattn_plan *plan, const segattn_queries *queries, const segattn_segment *segments,
                               size_t n_segments, const segattn_tensor *out, const segattn_tensor *lse,
                               segattn_events *events, segattn_error *error);

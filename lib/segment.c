@@ -112,7 +112,7 @@ static int last_key(const sga_keys *set) {
 }
 
 /* SGA_ROWS rows at a time.  */
-static void absorb_few(const sga_tile *t, const sga_span *s, int slab) {
+static void absorb_few(const sga_tile *t, const sga_span *s, int slab, sga_tally *tally) {
   const segattn_plan *plan = t->plan;
   sga_rows tile = sga_slab_tile(plan, t->slabs, slab, t->tile);
   sga_piece p;
@@ -120,7 +120,7 @@ static void absorb_few(const sga_tile *t, const sga_span *s, int slab) {
   p.dim_v = plan->pad_v;
   p.score = &plan->score;
   p.weights = t->scratch->weights;
-  p.counts = t->counts;
+  p.tally = tally;
   p.k_room = t->scratch->k;
   p.v_room = t->scratch->v;
   p.k = elements(t, s, false, t->scratch->k, plan->pad_k, &p.k_stride, &p.k_ahead, &p.k_stored);
@@ -132,6 +132,7 @@ static void absorb_few(const sga_tile *t, const sga_span *s, int slab) {
       piece_row(t, s, &p, tile, r, i + (size_t)r);
       p.keys = last_key(&p.live[r]) + 1 > p.keys ? last_key(&p.live[r]) + 1 : p.keys;
     }
+    tally->row = t->row + i;
     if (p.keys)
       plan->kernel->absorb(&p);
   }
@@ -215,6 +216,7 @@ static void absorb_lanes(const sga_tile *t, const sga_span *s, const step *to, s
   p->q = sga_lanes_at(plan, t->q, row, plan->pad_k);
   p->m = sga_number_at(plan, t->m, row);
   p->turn = (int)(row / SGA_LANES);
+  p->tally->row = t->row + row;
   plan->kernel->absorb_lanes(p);
 }
 
@@ -225,12 +227,12 @@ static sga_ahead next_rows(const sga_tile *t, const sga_span *s, bool value) {
                       segattn_format_bytes(x->format, x->shape[SEGATTN_DIM]) };
 }
 
-static void absorb_many(const sga_tile *t, const sga_span *s, const step *to) {
+static void absorb_many(const sga_tile *t, const sga_span *s, const step *to, sga_tally *tally) {
   const segattn_plan *plan = t->plan;
   sga_stored stored;
   ptrdiff_t ahead;
   sga_lanes p = { .dim_k = plan->pad_k, .dim_v = plan->pad_v, .score = &plan->score, .scores = t->scratch->weights,
-                  .counts = t->counts, .fresh = to->fresh, .levels = to->levels,
+                  .tally = tally, .fresh = to->fresh, .levels = to->levels,
                   .turns = (int)((t->n + SGA_LANES - 1) / SGA_LANES) };
   p.k = elements(t, s, false, t->scratch->k, plan->pad_k, &p.k_stride, &ahead, &stored);
   p.v = elements(t, s, true, t->scratch->v, plan->pad_v, &p.v_stride, &ahead, &stored);
@@ -243,16 +245,19 @@ static void absorb_many(const sga_tile *t, const sga_span *s, const step *to) {
 }
 
 static void absorb_span(const sga_tile *t, sga_span *s, const step *to) {
-  bool some = sga_span_attended(t, s);
-  if (some && t->slabs->many) {
-    absorb_many(t, s, to);
-    return;
-  }
-  if (to->fresh)
+  bool some = sga_span_attended(t, s), many = some && t->slabs->many;
+  sga_tally tally = { .events = t->events, .group = t->plan->group, .odd = false,
+                      .position = sga_segment_start(s->segment, t->batch) + (int64_t)s->from };
+  if (many)
+    absorb_many(t, s, to, &tally);
+  else if (to->fresh)
     sga_slab_clear(t->plan, t->slabs, to->slab, t->tile);
-  if (some)
-    absorb_few(t, s, to->slab);
-  sga_slab_joins(t->plan, t->slabs, t->tile, to->joins, to->levels);
+  if (some && !many)
+    absorb_few(t, s, to->slab, &tally);
+  if (tally.odd)
+    sga_events_values(t, s);
+  if (!many)
+    sga_slab_joins(t->plan, t->slabs, t->tile, to->joins, to->levels);
 }
 
 /* Absorbs a span of one block; `closes`: it is the block's last, for keys of another follow.  */

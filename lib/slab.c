@@ -126,7 +126,21 @@ static bool as_numbers(const segattn_tensor *t, const segattn_plan *plan) {
   return t->format == plan->number && t->stride[SEGATTN_DIM] == (ptrdiff_t)plan->kernel->size;
 }
 
-static void store_row(const segattn_tensor *t, char *at, const segattn_plan *plan, const void *numbers, size_t dim) {
+/* Finite elements that became infinite as they were written.  */
+static void count_saturations(const segattn_tensor *t, const char *at, const double *x, size_t dim, segattn_events *events) {
+  const sga_format *f = sga_format_of(t->format);
+  bool beyond = false;
+  for (size_t d = 0; d < dim; d++)
+    beyond |= fabs(x[d]) > f->largest && fabs(x[d]) <= DBL_MAX;
+  for (size_t d = 0; beyond && d < dim; d++) {
+    double stored;
+    f->to_f64(at + (ptrdiff_t)d * t->stride[SEGATTN_DIM], t->stride[SEGATTN_DIM], &stored, 1);
+    events->saturations += isinf(stored) && !isinf(x[d]);
+  }
+}
+
+static void store_row(const segattn_tensor *t, char *at, const segattn_plan *plan, const void *numbers, size_t dim,
+                      segattn_events *events) {
   double x[SEGATTN_MAX_DIM];
   if (as_numbers(t, plan)) {
     memcpy(at, numbers, dim * plan->kernel->size);
@@ -135,6 +149,7 @@ static void store_row(const segattn_tensor *t, char *at, const segattn_plan *pla
   for (size_t d = 0; d < dim; d++)
     x[d] = sga_number(plan, numbers, d);
   sga_format_of(t->format)->from_f64(x, at, t->stride[SEGATTN_DIM], dim);
+  count_saturations(t, at, x, dim, events);
 }
 
 /* log2 of the weight of the row's sink, -inf where it has none.  */
@@ -145,12 +160,14 @@ static double sink_of(const sga_tile *t, size_t i) {
 
 static void store_lse(const sga_tile *t, size_t i, double e, double l, const segattn_tensor *lse) {
   double x = log_sum_exp(e, l);
-  sga_format_of(lse->format)->from_f64(&x, sga_at(lse, t->batch, t->head[i], t->query[i]), (ptrdiff_t)sizeof x, 1);
+  char *at = sga_at(lse, t->batch, t->head[i], t->query[i]);
+  sga_format_of(lse->format)->from_f64(&x, at, (ptrdiff_t)sizeof x, 1);
+  count_saturations(lse, at, &x, 1, sga_tile_events(t, i));
 }
 
-static void output_row(const sga_tile *t, size_t i, sga_rows row, const segattn_tensor *out, const segattn_tensor *lse,
-                       segattn_events *events) {
+static void output_row(const sga_tile *t, size_t i, sga_rows row, const segattn_tensor *out, const segattn_tensor *lse) {
   const segattn_plan *plan = t->plan;
+  segattn_events *events = sga_tile_events(t, i);
   events->masked_rows += sga_number(plan, row.l, 0) == 0;
   events->overflow += plan->kernel->infinite(row, plan->pad_v);
   if (sink_of(t, i) > -(double)INFINITY)
@@ -159,7 +176,8 @@ static void output_row(const sga_tile *t, size_t i, sga_rows row, const segattn_
     store_lse(t, i, sga_number(plan, row.e, 0), sga_number(plan, row.l, 0), lse);
   if (out) {
     plan->kernel->divide(row, plan->pad_v);
-    store_row(out, sga_at(out, t->batch, t->head[i], t->query[i]), plan, row.o, plan->problem.dim_v);
+    store_row(out, sga_at(out, t->batch, t->head[i], t->query[i]), plan, row.o, plan->problem.dim_v,
+              events);
   }
 }
 
@@ -172,19 +190,22 @@ static void store_lanes(const sga_tile *t, size_t first, size_t n, sga_rows rows
                                   : sga_number_at(plan, t->scratch->weights, i * plan->pad_v);
   plan->kernel->lanes_get(rows.o, to, n, plan->problem.dim_v);
   for (size_t i = 0; i < n && !as_numbers(out, plan); i++)
-    store_row(out, sga_at(out, t->batch, t->head[first + i], t->query[first + i]), plan, to[i], plan->problem.dim_v);
+    store_row(out, sga_at(out, t->batch, t->head[first + i], t->query[first + i]), plan, to[i], plan->problem.dim_v,
+              sga_tile_events(t, first + i));
 }
 
 static void output_lanes(const sga_tile *t, size_t first, size_t n, sga_rows rows, const segattn_tensor *out,
-                         const segattn_tensor *lse, segattn_events *events) {
+                         const segattn_tensor *lse) {
   const segattn_plan *plan = t->plan;
   uint32_t wanted = n < SGA_LANES ? ((uint32_t)1 << n) - 1 : UINT32_MAX;
   double sinks[SGA_LANES];
   for (size_t i = 0; i < SGA_LANES; i++) {
     sinks[i] = i < n ? sink_of(t, first + i) : -(double)INFINITY;
-    events->masked_rows += i < n && sga_number(plan, rows.l, i) == 0;
+    if (i < n && sga_number(plan, rows.l, i) == 0)
+      sga_tile_events(t, first + i)->masked_rows++;
   }
-  events->overflow += (uint64_t)__builtin_popcount(plan->kernel->infinite_lanes(rows, plan->pad_v) & wanted);
+  for (uint32_t lanes = plan->kernel->infinite_lanes(rows, plan->pad_v) & wanted; lanes; lanes &= lanes - 1)
+    sga_tile_events(t, first + (size_t)__builtin_ctz(lanes))->overflow++;
   if (plan->problem.sinks)
     plan->kernel->sink_lanes(rows, plan->pad_v, sinks);
   for (size_t i = 0; lse && i < n; i++)
@@ -196,13 +217,13 @@ static void output_lanes(const sga_tile *t, size_t first, size_t n, sga_rows row
 }
 
 void sga_tile_output(const sga_tile *t, const sga_slabs *slabs, sga_rows root, const segattn_tensor *out,
-                     const segattn_tensor *lse, segattn_events *events) {
+                     const segattn_tensor *lse) {
   size_t step = slabs->many ? SGA_LANES : 1;
   for (size_t i = 0; i < t->n; i += step) {
     sga_rows rows = sga_slab_lanes(t->plan, root, i);
     if (slabs->many)
-      output_lanes(t, i, t->n - i < SGA_LANES ? t->n - i : SGA_LANES, rows, out, lse, events);
+      output_lanes(t, i, t->n - i < SGA_LANES ? t->n - i : SGA_LANES, rows, out, lse);
     else
-      output_row(t, i, rows, out, lse, events);
+      output_row(t, i, rows, out, lse);
   }
 }

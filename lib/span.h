@@ -20,5 +20,7 @@ sga_keys sga_keys_from(int first, int last);            /* [first, last) */
 /* Sets the rows' keys, by position and mask, and narrows the span to those that some row can reach; false when no row attends
    any.  */
 bool sga_span_attended(const sga_tile *t, sga_span *s);
+/* Counts the span's values that are not finite, for each row that attends them: where a kernel found the tally odd.  */
+void sga_events_values(const sga_tile *t, const sga_span *s);
 
 #endif

@@ -25,6 +25,7 @@ void segattn_state_free(segattn_state *s) {
   free(s->finish);
   free(s->sequences);
   free(s->scratch);
+  free(s->events);
   free(s);
 }
 
@@ -34,7 +35,7 @@ void segattn_state_reset(segattn_state *s) {
     sga_numbers_fill(s->plan, s->sequences[b].m, s->sequences[b].slabs.tiles * SGA_TILE);
   }
   if (s)
-    s->events = (segattn_events){ 0 };
+    sga_events_clear(s->events, 2 * s->plan->problem.q_heads);
 }
 
 int64_t segattn_state_end(const segattn_state *state, size_t batch) {
@@ -75,14 +76,19 @@ static int slabs_of_keys(size_t keys) {
 
 static const sga_need whole_scratch = { SGA_TILE, SGA_BLOCK, true, true };
 
+static size_t events_bytes(const segattn_plan *plan) { return (plan->group * sizeof(segattn_events) + 63) / 64 * 64; }
+
 static bool state_memory(segattn_state *s, const segattn_queries *queries) {
   const segattn_plan *plan = s->plan;
-  s->scratch_bytes = (sga_query_bytes(plan, &whole_scratch) + sga_scratch_bytes(plan, &whole_scratch) + 127) / 64 * 64;
+  s->scratch_bytes = (sga_query_bytes(plan, &whole_scratch) + sga_scratch_bytes(plan, &whole_scratch) + 127) / 64 * 64 +
+                     events_bytes(plan);
   s->sequences = calloc(s->batch ? s->batch : 1, sizeof *s->sequences);
   s->finish = calloc((size_t)plan->threads, sizeof *s->finish);
   s->scratch = aligned_alloc(64, s->scratch_bytes * (size_t)plan->threads);
-  if (!s->sequences || !s->finish || !s->scratch)
+  s->events = calloc(plan->problem.q_heads, 2 * sizeof *s->events);
+  if (!s->sequences || !s->finish || !s->scratch || !s->events)
     return false;
+  s->finished = s->events + plan->problem.q_heads;
   for (size_t b = 0; b < s->batch; b++) {
     sga_sequence *q = &s->sequences[b];
     q->slabs.slab = q->slab;
@@ -124,7 +130,7 @@ segattn_status segattn_state_alloc(segattn_state **state, const segattn_plan *pl
 /* ---- tiles of a state ---- */
 
 void sga_state_tile(segattn_state *s, const segattn_queries *queries, size_t i, int thread, sga_tile *t, sga_tree *tree,
-                    sga_scratch *scratch, sga_counts *counts) {
+                    sga_scratch *scratch) {
   sga_tile_number(t, s->plan, queries, SGA_TILE, i);
   sga_sequence *q = &s->sequences[t->batch];
   t->q = s->scratch + (size_t)thread * s->scratch_bytes;
@@ -133,7 +139,8 @@ void sga_state_tile(segattn_state *s, const segattn_queries *queries, size_t i, 
   t->tree = tree;
   t->slabs = &q->slabs;
   t->m = (char *)q->m + t->tile * SGA_TILE * s->plan->kernel->size;
-  t->counts = counts;
+  t->events = (segattn_events *)(void *)((char *)t->q + s->scratch_bytes - events_bytes(s->plan));
+  sga_events_clear(t->events, s->plan->group);
   t->scratch = scratch;
 }
 
@@ -184,16 +191,15 @@ typedef struct absorption {
 
 static void absorb_tiles(void *job, int thread) {
   absorption *a = job;
-  sga_counts counts = { 0 };
   for (size_t i; (i = sga_take(&a->next)) < a->tiles;) {
     sga_tree tree;
     sga_tile t;
     sga_scratch scratch;
-    sga_state_tile(a->s, a->queries, i, thread, &t, &tree, &scratch, &counts);
+    sga_state_tile(a->s, a->queries, i, thread, &t, &tree, &scratch);
     sga_tile_begin(&t);
     sga_tile_absorb(&t, a->segment, NULL);
+    sga_events_collect(&t, a->s->events);
   }
-  sga_events_collect(&a->s->events, &counts, &(segattn_events){ 0 });
 }
 
 segattn_status segattn_state_absorb(segattn_state *s, const segattn_queries *queries, const segattn_segment *segment,
@@ -268,7 +274,7 @@ segattn_status segattn_state_merge(segattn_state *into, const segattn_state *fro
     merge_sequence(into, &into->sequences[b], &from->sequences[b], &into->merge);
   }
   sga_environment_restore(&environment);
-  sga_counts counts = { from->events.rescales, from->events.underflow, from->events.nan, from->events.inf };
-  sga_events_collect(&into->events, &counts, &(segattn_events){ 0 });
+  for (size_t h = 0; h < into->plan->problem.q_heads; h++)
+    sga_events_add(&into->events[h], &from->events[h]);
   return SEGATTN_OK;
 }

@@ -60,10 +60,35 @@ static bool same_rows(const test_case *t, const variant *w, const unsigned char 
   return true;
 }
 
+static void tell_events(const char *whose, const segattn_events *e) {
+  diag("    %s: rescales %llu, underflow %llu, overflow %llu, saturations %llu, nan %llu, inf %llu, nonfinite_values %llu, "
+       "masked_rows %llu, first %lld", whose, (unsigned long long) e->rescales, (unsigned long long) e->underflow,
+       (unsigned long long) e->overflow, (unsigned long long) e->saturations, (unsigned long long) e->nan,
+       (unsigned long long) e->inf, (unsigned long long) e->nonfinite_values, (unsigned long long) e->masked_rows,
+       (long long) e->first);
+}
+
+/* Of heads whose rows are all there.  */
+static bool same_events(const test_case *t, const variant *w, const answer *a, bool tell) {
+  const segattn_events *base = t->base.events;
+  if (!base || !a->events || w->batch != t->d.batch || w->queries != t->d.queries || w->exact_out)
+    return true;
+  for (size_t h = 0; h < w->heads; h++)
+    if (memcmp(&base[w->h + h], &a->events[h], sizeof *base)) {
+      if (tell) {
+        diag("  events of head %zu:", w->h + h);
+        tell_events("plainly", &base[w->h + h]);
+        tell_events("so", &a->events[h]);
+      }
+      return false;
+    }
+  return true;
+}
+
 static bool same(const test_case *t, const variant *w, const answer *a, bool tell) {
   const drawn *d = &t->d;
   return same_rows(t, w, t->base.out, a->out, d->problem.dim_v, d->out_format, "out", tell) &&
-    same_rows(t, w, t->base.lse, a->lse, 1, d->lse_format, "lse", tell);
+    same_rows(t, w, t->base.lse, a->lse, 1, d->lse_format, "lse", tell) && same_events(t, w, a, tell);
 }
 
 void compare(test_case *t, const variant *w, enum kind kind) {

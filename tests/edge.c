@@ -107,6 +107,7 @@ static segattn_status run_state(edge *e, const segattn_plan *plan, const segattn
   static double out[EDGE_OUTPUTS];
   segattn_tensor M = view(e, e->got.M, 1), S = view(e, e->got.S, 1), O = view(e, e->got.O, e->problem.dim_v);
   segattn_tensor again = view(e, out, e->problem.dim_v);
+  segattn_events heads[EDGE_MANY];
   segattn_state *state = NULL;
   segattn_status status = segattn_state_alloc(&state, plan, &e->as_queries, error);
   for (size_t i = 0; i < n && !status; i++)
@@ -115,10 +116,13 @@ static segattn_status run_state(edge *e, const segattn_plan *plan, const segattn
     status = segattn_state_export(state, &M, &S, &O, error);
   if (!status)
     status = segattn_state_finalise(state, &again, NULL, error);
+  if (!status)
+    segattn_state_events(state, heads);
   segattn_state_free(state);
-  if (status || same_bits(out, e->got.out, all_outputs(e)))
+  bool bits = status || same_bits(out, e->got.out, all_outputs(e));
+  if (status || (bits && !memcmp(heads, e->got.heads, e->problem.q_heads * sizeof *heads)))
     return status;
-  snprintf(error->text, sizeof error->text, "attend and the state give different bits");
+  snprintf(error->text, sizeof error->text, "attend and the state give different %s", bits ? "events" : "bits");
   return SEGATTN_EINVAL;
 }
 
@@ -128,7 +132,8 @@ bool run_segments(edge *e, const segattn_segment *segments, size_t n) {
   segattn_plan *plan = edge_plan(e);
   segattn_status status = plan ? SEGATTN_OK : SEGATTN_EINVAL;
   if (!status)
-    status = segattn_attend(plan, &e->as_queries, segments, n, &out, &lse, &e->got.events, &error);
+    status = segattn_attend(plan, &e->as_queries, segments, n, &out, &lse, e->got.heads, &error);
+  segattn_events_sum(e->got.heads, status ? 0 : e->problem.q_heads, &e->got.events);
   if (!status)
     status = run_state(e, plan, segments, n, &error);
   if (status)
@@ -164,6 +169,7 @@ void keep(answer *to, const edge *e) {
   memcpy(to->lse_bound, e->got.lse_bound, narrow);
   memcpy(to->M, e->got.M, narrow);
   memcpy(to->S, e->got.S, narrow);
+  memcpy(to->heads, e->got.heads, sizeof to->heads);
   to->events = e->got.events;
 }
 

@@ -24,7 +24,7 @@ enum {
 typedef struct answer {
   double out[EDGE_OUTPUTS], lse[EDGE_OUTPUTS], bound[EDGE_OUTPUTS], lse_bound[EDGE_OUTPUTS];
   double M[EDGE_OUTPUTS], S[EDGE_OUTPUTS], O[EDGE_OUTPUTS];
-  segattn_events events;
+  segattn_events heads[EDGE_MANY], events;      /* of each query head; of all together */
 } answer;
 
 typedef struct edge {

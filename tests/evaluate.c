@@ -12,6 +12,7 @@ typedef struct call {
   rendering s;
   segattn_plan *plan;
   segattn_tensor out, lse;
+  segattn_events *events;       /* room for those of each head; NULL: not asked for */
   rng *r;
   segattn_error error;
 } call;
@@ -19,9 +20,7 @@ typedef struct call {
 typedef segattn_status evaluate_by(call *c);
 
 static segattn_status attend(call *c) {
-  segattn_events events;
-  return segattn_attend(c->plan, &c->s.queries, c->s.segments, c->s.n_segments, &c->out, &c->lse,
-                        rng_chance(c->r, 50) ? &events : NULL, &c->error);
+  return segattn_attend(c->plan, &c->s.queries, c->s.segments, c->s.n_segments, &c->out, &c->lse, c->events, &c->error);
 }
 
 /* Segments [from, to) into the state; on the way it may be looked at, which must not change it.  */
@@ -36,6 +35,11 @@ static segattn_status absorb_range(call *c, segattn_state *state, size_t from, s
   return status;
 }
 
+static void look(call *c, const segattn_state *state, segattn_status status) {
+  if (status == SEGATTN_OK && c->events)
+    segattn_state_events(state, c->events);
+}
+
 static segattn_status absorb(call *c) {
   segattn_state *state = NULL;
   segattn_status status = segattn_state_alloc(&state, c->plan, &c->s.queries, &c->error);
@@ -47,6 +51,7 @@ static segattn_status absorb(call *c) {
     status = absorb_range(c, state, 0, c->s.n_segments);
   for (int times = rng_chance(c->r, 20) ? 2 : 1; times && status == SEGATTN_OK; times--)
     status = segattn_state_finalise(state, &c->out, &c->lse, &c->error);
+  look(c, state, status);
   segattn_state_free(state);
   return status;
 }
@@ -104,6 +109,7 @@ static segattn_status merge(call *c) {
   segattn_status status = merge_parts(c, &p);
   if (status == SEGATTN_OK)
     status = segattn_state_finalise(p.state[0], &c->out, &c->lse, &c->error);
+  look(c, p.state[0], status);
   while (p.n)
     drop(&p, p.n - 1);
   free(p.state);
@@ -135,6 +141,7 @@ static bool evaluate_call(answer *a, call *c, const drawn *d, const variant *w) 
   laid under_out, under_lse;
   c->out = layout_make(c->s.memory, &w->out, w->exact_out ? SEGATTN_F64 : d->out_format, shape, NULL, &under_out);
   c->lse = layout_make(c->s.memory, &w->lse, w->exact_out ? SEGATTN_F64 : d->lse_format, one, NULL, &under_lse);
+  c->events = rng_chance(c->r, 80) ? allocate(w->heads, sizeof *c->events) : NULL;
   segattn_options options = { .arithmetic = d->arithmetic, .isa = w->isa, .threads = w->threads, .thread_work = 1,
     .keys = rng_chance(c->r, 50) ? d->keys : 0 };
   segattn_status status = segattn_plan_alloc(&c->plan, &c->s.problem, &options, &c->error);
@@ -145,6 +152,7 @@ static bool evaluate_call(answer *a, call *c, const drawn *d, const variant *w) 
   else
     snprintf(a->text, sizeof a->text, "status %d, %s: %s", (int) status, c->error.argument, c->error.text);
   segattn_plan_free(c->plan);
+  a->events = c->events;
   return a->text[0] == 0;
 }
 
@@ -160,5 +168,6 @@ bool evaluate(answer *a, const drawn *d, const variant *w, rng *r) {
 void answer_free(answer *a) {
   free(a->out);
   free(a->lse);
+  free(a->events);
   *a = (answer) { 0 };
 }

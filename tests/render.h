@@ -35,6 +35,7 @@ variant variant_base(const drawn *d);
 
 typedef struct answer {
   unsigned char *out, *lse;     /* [batch][heads][queries][dim_v], and [1], C order, in the formats asked for */
+  segattn_events *events;       /* of each head; or NULL, where they were not asked for */
   char text[400];               /* empty, or why there is none */
 } answer;
 

@@ -62,13 +62,15 @@ static int merge_parts(const segattn_plan *plan, const segattn_queries *queries)
     state[left - 1] = NULL;
   }
   segattn_tensor out = segattn_tensor_of(merged, SEGATTN_F64, 1, HEADS, queries->q.shape[SEGATTN_POS], DIM);
-  segattn_events events = { 0 };
+  segattn_events events[HEADS], all = { 0 };
   good = good && !segattn_state_finalise(state[0], &out, NULL, &error);
-  if (good)
-    segattn_state_events(state[0], &events);
+  if (good) {
+    segattn_state_events(state[0], events);
+    segattn_events_sum(events, HEADS, &all);
+  }
   for (int i = 0; i < PARTS; i++)
     segattn_state_free(state[i]);
-  return good && events.masked_rows == 0 ? 2 * PARTS : 0;
+  return good && all.masked_rows == 0 ? 2 * PARTS : 0;
 }
 
 static void within_bound(const char *arithmetic, size_t n, double u) {

@@ -70,7 +70,7 @@ typedef struct scene {
   segattn_state *state, *other, *made_state;
   unsigned char saved[1 << 16]; /* `other` */
   double pair[F_BATCH * F_HEADS * F_QUERIES * F_DV], lse[F_BATCH * F_HEADS * F_QUERIES];
-  segattn_events events;
+  segattn_events events[F_HEADS];
 } scene;
 
 /* As many keys as asked for from the fixture's first: every key is the same.  */
@@ -152,7 +152,7 @@ static segattn_status import_pair(scene *x, segattn_error *e) {
 }
 
 static segattn_status attend(scene *x, segattn_error *e) {
-  return segattn_attend(x->plan, &x->f.queries, &x->second, 1, &x->f.out, &x->f.lse, &x->events, e);
+  return segattn_attend(x->plan, &x->f.queries, &x->second, 1, &x->f.out, &x->f.lse, x->events, e);
 }
 
 static segattn_status bound(scene *x, segattn_error *e) {
@@ -175,7 +175,7 @@ static const struct function {
 
 typedef struct picture {
   double out[F_BATCH * F_HEADS * F_QUERIES * F_DV], lse[F_BATCH * F_HEADS * F_QUERIES];
-  segattn_events events;
+  segattn_events events[F_HEADS];
 } picture;
 
 static void take(picture *p, const segattn_state *s) {
@@ -184,7 +184,7 @@ static void take(picture *p, const segattn_state *s) {
   if (s)
     segattn_state_finalise(s, &out, &lse, NULL);
   if (s)
-    segattn_state_events(s, &p->events);
+    segattn_state_events(s, p->events);
 }
 
 /* Everything that a call could have written; the tensors are views of x itself.  */
@@ -200,7 +200,7 @@ static void take_all(pictures *p, const scene *x) {
 static bool same_answers(const pictures *a, const pictures *b) {
   return !memcmp(a->scene.f.rows, b->scene.f.rows, sizeof a->scene.f.rows) &&
     !memcmp(a->scene.f.wide, b->scene.f.wide, sizeof a->scene.f.wide) &&
-    !memcmp(&a->scene.events, &b->scene.events, sizeof a->scene.events) && !memcmp(&a->state, &b->state, sizeof a->state) &&
+    !memcmp(a->scene.events, b->scene.events, sizeof a->scene.events) && !memcmp(&a->state, &b->state, sizeof a->state) &&
     !memcmp(&a->other, &b->other, sizeof a->other) && !memcmp(&a->made, &b->made, sizeof a->made);
 }
 

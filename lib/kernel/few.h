@@ -190,17 +190,6 @@ static void weights_run(const num *t, num *p, int a, int b, num e) {
     p[i] = kept[i - start];
 }
 
-static void count_odd(const sga_piece *w, const num *t, const num *p) {
-  vec zero = vec_set1(0), none = vec_set1(-(num)INFINITY), largest = vec_set1(NUM_MAX);
-  for (int j = 0; j < w->keys; j += LANES) {
-    uint32_t keys = w->keys - j < LANES ? (1u << (w->keys - j)) - 1 : (uint32_t)ALL_LANES;
-    vec x = vec_load(t + j), y = vec_load(p + j);
-    count(&w->counts->nan, vec_nan(x) & keys);
-    count(&w->counts->inf, vec_gt(x, largest) & keys);
-    count(&w->counts->underflow, vec_gt(x, none) & ~vec_gt(y, zero) & ~vec_nan(y) & keys);
-  }
-}
-
 /* With all that may happen; `moved` gets the keys that move e, `factor` what l and o are scaled by before such a key.  */
 static void weights_wild(const sga_piece *w, int r, const num *t, num *p, sga_keys *moved, num *factor) {
   num *e = w->e[r];
@@ -212,11 +201,11 @@ static void weights_wild(const sga_piece *w, int r, const num *t, num *p, sga_ke
     num n = round_even(t[j]);
     factor[j] = power(*e - n);
     moved->word[j >> 6] |= (uint64_t)1 << (j & 63);
-    w->counts->rescales += *e > -NUM_MAX;
+    events_of(w->tally, r)->rescales += *e > -NUM_MAX;
     *e = n;
     a = j;
   }
-  count_odd(w, t, p);
+  count_odd(w, r, t, p);
 }
 
 /* The e of a row that holds nothing yet.  */
@@ -247,7 +236,7 @@ static void weights(const sga_piece *w, int r, num *t, num *p, sga_keys *moved, 
       vec_store(p + j, x);
     }
     if (vec_nan(sum))
-      count_odd(w, t, p);
+      count_odd(w, r, t, p);
   }
 }
 
@@ -377,4 +366,5 @@ static void absorb(const sga_piece *w) {
   for (int r = 0; r < w->rows; r++)
     weights(w, r, t + r * SGA_BLOCK, p + r * SGA_BLOCK, &moved[r], factor + r * SGA_BLOCK);
   values(w, p, moved, factor);
+  tally_values(w->tally, w->o, w->rows, w->dim_v);
 }

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../segattn.h"
+
 enum {
   SGA_BLOCK = 128,              /* keys of a block of the absolute grid */
   SGA_ROWS = 4,                 /* query rows that one kernel call serves: they share a KV head */
@@ -26,7 +28,13 @@ enum {
 /* A set of keys of one block, bit j for key j of the piece.  */
 typedef struct sga_keys { uint64_t word[SGA_BLOCK / 64]; } sga_keys;
 
-typedef struct sga_counts { uint64_t rescales, underflow, nan, inf; } sga_counts;
+/* Where the events of a call go: row i is of head (row + i) % group.  */
+typedef struct sga_tally {
+  segattn_events *events;       /* of the query heads that share the KV head */
+  size_t row, group;
+  int64_t position;             /* of key 0 */
+  bool odd;                     /* set where a sum of values is not finite: then values may be NaN or infinite */
+} sga_tally;
 
 /* Scores to weights: t in log2 units, from s = q.k.  */
 typedef struct sga_score {
@@ -57,7 +65,7 @@ typedef struct sga_piece {
   void *e[SGA_ROWS], *l[SGA_ROWS], *o[SGA_ROWS];        /* the open accumulator of each row */
   void *m[SGA_ROWS];            /* the largest t of the row so far */
   void *weights;                /* scratch: 3 * SGA_ROWS * SGA_BLOCK numbers, 64-byte aligned */
-  sga_counts *counts;
+  sga_tally *tally;
 } sga_piece;
 
 /* Accumulators of n rows, e and l side by side; o row by row of `dim` padded numbers (few), or [dim][SGA_LANES] (many).  */
@@ -86,7 +94,7 @@ typedef struct sga_lanes {
   sga_rows open, node[SGA_LEVELS];      /* the accumulators, and what they are joined to: [SGA_LANES], [dim_v][SGA_LANES] */
   void *m;                      /* numbers [SGA_LANES] */
   void *scores;                 /* scratch: numbers [SGA_BLOCK][SGA_LANES], 64-byte aligned */
-  sga_counts *counts;
+  sga_tally *tally;
 } sga_lanes;
 
 /* Keys [first, last) of a block of the grid, each blocks of one half d and codes, d first; key `first` at `from`.  */

@@ -43,7 +43,7 @@ static range strip_exponents(const strip *x, int v) {
       t = vec_add(t, vec_load((const num *)w->bias + j * SGA_LANES + x->at + v * LANES));
     if (!w->all)
       t = vec_select(lanes_of(x, j, v), t, none);
-    count(&w->counts->inf, vec_gt(t, largest) & x->lanes[v]);
+    count_scores(x, j, v, false, vec_gt(t, largest) & x->lanes[v]);
     span = range_with(span, t);
     vec_store(s, t);
   }
@@ -90,7 +90,7 @@ static void strip_begin(const strip *x, vec c, int v) {
 static void strip_count_nan(const strip *x) {
   for (int j = 0; j < x->w->keys; j++)
     for (int v = 0; v < x->vecs; v++)
-      count(&x->w->counts->nan, vec_nan(vec_load(x->s + j * SGA_LANES + v * LANES)) & x->lanes[v]);
+      count_scores(x, j, v, true, vec_nan(vec_load(x->s + j * SGA_LANES + v * LANES)) & x->lanes[v]);
 }
 
 /* Of all keys, in place of their scores, and their sums; both vectors at once, whose sums would wait for each other.  */
@@ -131,15 +131,17 @@ static int strip_event(const strip *x, vec c, int a) {
 /* The weights of keys [a, b) in place of their scores, and their sums.  */
 static void strip_weights(const strip *x, vec c, int a, int b, int v) {
   vec e = vec_load(x->e + v * LANES), l = vec_load(x->l + v * LANES), zero = vec_set1(0), none = vec_set1(-(num)INFINITY);
+  vec one = vec_set1(1), lost = zero;
   for (int j = a; j < b; j++) {
     num *s = x->s + j * SGA_LANES + v * LANES;
     vec t = vec_mul(vec_load(s), c), p = weight(t, e);
-    count(&x->w->counts->nan, vec_nan(t) & x->lanes[v]);
-    count(&x->w->counts->underflow, ~vec_gt(p, zero) & vec_gt(t, none) & ~vec_nan(p) & x->lanes[v]);
+    count_scores(x, j, v, true, vec_nan(t) & x->lanes[v]);
+    lost = vec_add(lost, vec_select(~vec_gt(p, zero) & vec_gt(t, none) & ~vec_nan(p) & x->lanes[v], one, zero));
     l = vec_add(l, p);
     vec_store(s, p);
   }
   vec_store(x->l + v * LANES, l);
+  count_underflow(x, v, lost);
 }
 
 /* ---- values ---- */
@@ -160,6 +162,7 @@ static inline __attribute__((always_inline)) void dims(const strip *x, int vecs,
                       : vec_fma_lanes(lanes_of(x, j, v), vec_load(p + v * LANES), y, o[i][v]);
     }
   }
+  tally_dims(x, vecs, o, n);
   num *to = x->o;
   for (int k = 0; k < x->levels; k++) {
     to = (num *)x->w->node[k].o + x->at;
@@ -241,7 +244,7 @@ static void strip_rescale(const strip *x, vec c, int j) {
     for (int i = 0; i < LANES; i++)
       factor[i] = moved >> i & 1 ? power(factor[i]) : 1;
     vec f = vec_load(factor);
-    count(&x->w->counts->rescales, moved & vec_gt(old, vec_set1(-NUM_MAX)));
+    count_rescales(x, v, moved & vec_gt(old, vec_set1(-NUM_MAX)));
     vec_store(e, vec_select(moved, n, old));
     vec_store(x->l + v * LANES, vec_mul(vec_load(x->l + v * LANES), f));
     for (size_t d = 0; d < x->w->dim_v; d++)

@@ -79,8 +79,3 @@ static inline uint32_t range_wild(range r, vec e) {
 static inline uint32_t lanes_empty(vec e, vec l) {
   return ~vec_gt(e, vec_set1(-NUM_MAX)) & ~vec_gt(l, vec_set1(0)) & (uint32_t)ALL_LANES;
 }
-
-static inline void count(uint64_t *counter, uint32_t lanes) {
-  if (lanes)
-    *counter += (uint64_t)__builtin_popcount(lanes);
-}
