@@ -8,6 +8,7 @@
 
 #include "carry.h"
 #include "commands.h"
+#include "events.h"
 #include "file.h"
 #include "json.h"
 #include "message.h"
@@ -56,25 +57,21 @@ static error_t parse(int key, char *text, struct argp_state *state) {
 
 static void summary(const attend *a, const segattn_events *e) {
   const size_t *q = a->c.tensor[TENSOR_Q].shape;
-  const struct { const char *name; uint64_t n; } event[] = {
-    { "rescales", e->rescales }, { "underflow", e->underflow }, { "overflow", e->overflow }, { "nan", e->nan },
-    { "inf", e->inf }, { "masked_rows", e->masked_rows }
-  };
+  char text[1024];
   if (a->json) {
     printf("{\"batch\":%zu,\"heads\":%zu,\"queries\":%zu,\"keys\":%zu,\"segments\":%zu,\"arithmetic\":", q[0], q[1], q[2],
            a->c.tensor[TENSOR_K].shape[2], a->c.n_segments);
     json_text(stdout, a->c.arithmetic);
     fputs(",\"isa\":", stdout);
     json_text(stdout, segattn_plan_isa(a->c.w.plan));
-    printf(",\"k_start\":%" PRId64 ",\"events\":{", a->state.start);
+    printf(",\"k_start\":%" PRId64 ",\"events\":", a->state.start);
+    events_json(stdout, e, q[SEGATTN_HEAD]);
+    puts("}");
+    return;
   }
-  for (size_t i = 0; i < sizeof event / sizeof *event; i++)
-    if (a->json)
-      printf("%s\"%s\":%" PRIu64, i ? "," : "", event[i].name, event[i].n);
-    else if (event[i].n && strcmp(event[i].name, "rescales") && strcmp(event[i].name, "underflow"))
-      note("%s: %" PRIu64, event[i].name, event[i].n);
-  if (a->json)
-    puts("}}");
+  events_text(text, sizeof text, e, q[SEGATTN_HEAD]);
+  if (*text)
+    note("%s", text);
 }
 
 static int write_outputs(const attend *a, const side *s) {
@@ -109,10 +106,12 @@ static int arguments_check(const attend *a) {
 }
 
 /* The state is written last: who is interrupted before that has lost nothing, and does the step again.  */
-static int run(attend *a, side *s, segattn_events *events) {
+static int run(attend *a, side *s, segattn_events **events) {
   segattn_state *state = NULL;
   a->c.carried = a->state.file != NULL;
   int status = call_read(&a->c);
+  if (!status && !(*events = calloc(a->c.w.problem.q_heads, sizeof **events)))
+    status = fail(FILES, "out of memory");
   if (!status)
     status = work_begin(&a->c.w, &state);
   if (!status)
@@ -120,7 +119,7 @@ static int run(attend *a, side *s, segattn_events *events) {
   if (!status)
     status = work_absorb(&a->c.w, state);
   if (!status)
-    status = work_finish(&a->c.w, state, s, events);
+    status = work_finish(&a->c.w, state, s, *events);
   if (!status)
     status = write_outputs(a, s);
   if (!status)
@@ -134,7 +133,7 @@ int command_attend(int argc, char **argv) {
   const struct argp argp = { options, parse, NULL, "Attention of the queries, keys and values of three files.  The output is "
                              "the same for every choice of segments, threads and instruction set.", children, NULL, NULL };
   attend a = { 0 };
-  segattn_events events = { 0 };
+  segattn_events *events = NULL;
   side s = { 0 };
   call_init(&a.c);
   argp_err_exit_status = USAGE;
@@ -144,7 +143,8 @@ int command_attend(int argc, char **argv) {
   if (!status)
     status = run(&a, &s, &events);
   if (!status)
-    summary(&a, &events);
+    summary(&a, events);
+  free(events);
   array_free(&s.out);
   array_free(&s.lse);
   array_free(&s.M);

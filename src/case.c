@@ -64,8 +64,11 @@ static int case_sides(result *r, const case_spec *c, work *w) {
   whole(w, c, &r->in);
   int status = work_attend(w, &r->standard, NULL);
   cut(w, c, &r->in);
+  r->n_events = c->q_heads;
+  if (!status && !(r->events = calloc(r->n_events, sizeof *r->events)))
+    status = fail(FILES, "out of memory");
   if (!status)
-    status = work_attend(w, &r->segmented, &r->events);
+    status = work_attend(w, &r->segmented, r->events);
   if (!status)
     status = work_bound(w, &r->bound);
   return status;

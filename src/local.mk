@@ -62,9 +62,9 @@ libprogram_la_SOURCES = \
   src/bench_limits.c src/bench_meeting.c src/bench_peak.c src/bench_peer.c src/bench_run.c src/bench_segattn.c \
   src/bench_serve.c src/bench_suites.c src/bench_table.c src/bench_times.c src/call.c src/carry.c src/case.c \
   src/case_oracle.c src/cases.c src/config.c src/config_input.c src/config_problem.c \
-  src/config_storage.c src/doubledouble.c src/experiment_commands.c src/families.c src/file.c src/hash.c src/inputs.c \
-  src/json.c src/judge.c src/measure.c src/message.c src/npy.c src/oracle.c src/oracle_row.c src/place.c src/provider.c \
-  src/provider_text.c src/random.c src/references.c src/report.c src/report_cache.c src/report_cache_figure.c \
+  src/config_storage.c src/doubledouble.c src/events.c src/experiment_commands.c src/families.c src/file.c src/hash.c \
+  src/inputs.c src/json.c src/judge.c src/measure.c src/message.c src/npy.c src/oracle.c src/oracle_row.c src/place.c \
+  src/provider.c src/provider_text.c src/random.c src/references.c src/report.c src/report_cache.c src/report_cache_figure.c \
   src/report_cache_head.c src/report_cache_length.c src/report_cache_table.c src/report_case.c src/report_data.c \
   src/report_distribution.c src/report_element.c src/report_head.c src/report_name.c src/report_panel.c \
   src/report_plot.c src/report_table.c src/report_tex.c src/result.c src/run.c src/run_file.c src/run_folder.c \
@@ -73,7 +73,7 @@ libprogram_la_SOURCES = \
   src/store_case_read.c src/store_case_write.c src/store_data.c src/store_hdf5.c src/store_import.c src/store_pack.c \
   src/store_tensor.c src/tensor_file.c src/verdict.c src/work.c src/argument.h src/array.h src/bench.h \
   src/bench_figure.h src/call.h src/carry.h src/case.h src/case_oracle.h src/cases.h src/commands.h src/config_read.h \
-  src/doubledouble.h src/experiment.h src/families.h src/file.h src/hash.h src/inputs.h src/json.h src/measure.h \
+  src/doubledouble.h src/events.h src/experiment.h src/families.h src/file.h src/hash.h src/inputs.h src/json.h src/measure.h \
   src/message.h src/npy.h src/oracle.h src/oracle_row.h src/place.h src/provider.h src/random.h src/references.h \
   src/report.h src/report_cache.h src/report_data.h src/result.h src/run.h src/safetensors.h src/schema.h src/storage.h \
   src/store.h src/store_hdf5.h src/tensor_file.h src/verdict.h src/work.h

@@ -51,6 +51,7 @@ void result_free(result *r) {
   for (size_t i = 0; i < r->n_errors; i++)
     errors_free(&r->errors[i]);
   free(r->errors);
+  free(r->events);
   memset(r, 0, sizeof *r);
 }
 

@@ -34,7 +34,8 @@ typedef struct result {
   array oracle_out, oracle_lse, oracle_error;   /* f64 */
   array unquantised;            /* f64: the oracle on the inputs before storage rounded them; data NULL: it rounded none */
   array bound;                  /* f64, of the segmented output in the format that it is stored in */
-  segattn_events events;
+  segattn_events *events;       /* of the segmented side, each query head; NULL: a file of a version that had no heads */
+  size_t n_events;
   reference *references;
   size_t n_references;
   errors *errors;               /* pairs: standard-segmented, standard-oracle, segmented-oracle, oracle-unquantised,

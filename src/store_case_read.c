@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "events.h"
 #include "message.h"
 #include "store.h"
 #include "store_hdf5.h"
@@ -80,14 +81,27 @@ static void get_references(h5 *f, hid_t group, result *r, const size_t shape[4])
   h5_list_free(names, n);
 }
 
-static void get_events(h5 *f, hid_t group, segattn_events *e) {
+/* One member of each head's events.  */
+static void get_event(h5 *f, hid_t at, const char *name, hid_t memory_type, segattn_events *e, size_t offset, size_t heads) {
+  uint64_t *data = h5_get_whole_of(f, at, name, memory_type, 1, &heads);
+  for (size_t h = 0; data && h < heads; h++)
+    memcpy((char *) &e[h] + offset, &data[h], sizeof *data);
+  free(data);
+}
+
+/* Versions before had attributes, of all heads together.  */
+static void get_events(h5 *f, hid_t group, result *r) {
   hid_t at = h5_group(f, group, "events");
-  e->overflow = h5_get_unsigned(f, at, "overflow");
-  e->underflow = h5_get_unsigned(f, at, "underflow");
-  e->rescales = h5_get_unsigned(f, at, "rescales");
-  e->nan = h5_get_unsigned(f, at, "nan");
-  e->inf = h5_get_unsigned(f, at, "inf");
-  e->masked_rows = h5_get_unsigned(f, at, "masked_rows");
+  if (f->status != DONE || h5_has_attribute(f, at, "overflow"))
+    return;
+  r->n_events = r->in.q.shape[SEGATTN_HEAD];
+  if (!(r->events = calloc(r->n_events + 1, sizeof *r->events))) {
+    h5_fail(f, at, NULL, "out of memory");
+    return;
+  }
+  for (size_t i = 0; event_at(i); i++)
+    get_event(f, at, event_at(i)->name, H5T_NATIVE_UINT64, r->events, event_at(i)->offset, r->n_events);
+  get_event(f, at, "first", H5T_NATIVE_INT64, r->events, offsetof(segattn_events, first), r->n_events);
 }
 
 static void get_error_totals(h5 *f, hid_t at, errors *e) {
@@ -169,7 +183,7 @@ static void get_case(h5 *f, result *r, const char *id) {
   get_inputs(f, group, &r->in);
   if (f->status == DONE)
     get_outputs(f, group, r);
-  get_events(f, group, &r->events);
+  get_events(f, group, r);
 }
 
 int store_case_read(result *r, const char *path, const char *id) {

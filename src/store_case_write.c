@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "events.h"
 #include "message.h"
 #include "storage.h"
 #include "store.h"
@@ -163,14 +164,30 @@ static void put_reference(writer *w, hid_t references, const reference *ref) {
   put_logarithm(w, at, "lse", &ref->lse);
 }
 
-static void put_events(writer *w, const segattn_events *e) {
+/* One member of each head's events.  */
+static void put_event(writer *w, hid_t at, const char *name, hid_t file_type, hid_t memory_type, const segattn_events *e,
+                      size_t offset, hsize_t heads) {
+  uint64_t *data = calloc(heads, sizeof *data);
+  if (!data) {
+    h5_fail(w->f, at, name, "out of memory");
+    return;
+  }
+  for (hsize_t h = 0; h < heads; h++)
+    memcpy(&data[h], (const char *) &e[h] + offset, sizeof *data);
+  hid_t id = h5_put_data(w->f, at, name, file_type, memory_type, 1, &heads, data);
+  name_axes(w, id, "head", &heads);
+  if (id >= 0)
+    H5Dclose(id);
+  free(data);
+}
+
+static void put_events(writer *w, const segattn_events *e, hsize_t heads) {
+  if (!e)
+    return;
   hid_t at = h5_group_make(w->f, w->group, "events");
-  h5_put_unsigned(w->f, at, "overflow", e->overflow);
-  h5_put_unsigned(w->f, at, "underflow", e->underflow);
-  h5_put_unsigned(w->f, at, "rescales", e->rescales);
-  h5_put_unsigned(w->f, at, "nan", e->nan);
-  h5_put_unsigned(w->f, at, "inf", e->inf);
-  h5_put_unsigned(w->f, at, "masked_rows", e->masked_rows);
+  for (size_t i = 0; event_at(i); i++)
+    put_event(w, at, event_at(i)->name, H5T_STD_U64LE, H5T_NATIVE_UINT64, e, event_at(i)->offset, heads);
+  put_event(w, at, "first", H5T_STD_I64LE, H5T_NATIVE_INT64, e, offsetof(segattn_events, first), heads);
 }
 
 static void put_error_totals(h5 *f, hid_t at, const errors *e) {
@@ -242,7 +259,7 @@ void store_put_case(h5 *f, hid_t cases, const result *r) {
   scale_statistics(&w);
   put_inputs(&w, in);
   put_outputs(&w, r);
-  put_events(&w, &r->events);
+  put_events(&w, r->events, r->n_events);
   for (size_t i = 0; i < w.n; i++)
     H5Dclose(w.scale[i].id);
   if (w.group >= 0)

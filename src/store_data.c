@@ -94,6 +94,10 @@ static hid_t open_data(h5 *f, hid_t at, const char *name, int *rank, hsize_t *si
 }
 
 double *h5_get_numbers_of(h5 *f, hid_t at, const char *name, int rank, const size_t *size) {
+  return h5_get_whole_of(f, at, name, H5T_NATIVE_DOUBLE, rank, size);
+}
+
+void *h5_get_whole_of(h5 *f, hid_t at, const char *name, hid_t memory_type, int rank, const size_t *size) {
   hsize_t found[H5S_MAX_RANK];
   size_t elements = 1;
   int found_rank = 0;
@@ -103,12 +107,12 @@ double *h5_get_numbers_of(h5 *f, hid_t at, const char *name, int rank, const siz
     same = same && found[i] == size[i];
     elements *= size[i];
   }
-  double *data = NULL;
+  void *data = NULL;
   if (!same)
     h5_fail(f, at, name, "dataset does not have the shape of the others of its case");
-  else if (!(data = calloc(elements ? elements : 1, sizeof *data)))
+  else if (!(data = calloc(elements ? elements : 1, sizeof(double))))
     h5_fail(f, at, name, "out of memory");
-  else if (H5Dread(id, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
+  else if (H5Dread(id, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
     h5_fail(f, at, name, "data are damaged");
   if (id >= 0)
     H5Dclose(id);

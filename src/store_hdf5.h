@@ -56,7 +56,9 @@ hid_t h5_memory_type(segattn_format format);
 /* Chunked, shuffled, deflated, checksummed; returns the open dataset.  */
 hid_t h5_put_data(h5 *f, hid_t at, const char *name, hid_t file_type, hid_t memory_type, int rank, const hsize_t *size,
                   const void *data);
-/* n doubles of the given shape, allocated; NULL after a failure.  */
+/* Elements of 8 bytes of the given shape, allocated; NULL after a failure.  */
+void *h5_get_whole_of(h5 *f, hid_t at, const char *name, hid_t memory_type, int rank, const size_t *size);
+/* The same of doubles.  */
 double *h5_get_numbers_of(h5 *f, hid_t at, const char *name, int rank, const size_t *size);
 /* A dataset of 1 to 4 axes, its axes put into a->shape from the front, the rest 1.  The attribute `format` names the
    format; without it the type of the dataset does, and raw integers are `raw` (SEGATTN_FORMATS: an error).  */

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "events.h"
 #include "json.h"
 #include "message.h"
 
@@ -65,6 +66,15 @@ static void storage_row(FILE *to, const result *r) {
             e->total[STAT_MAX], e->total[STAT_RMS], e->relative_rms);
 }
 
+/* What happened that a person would want to know.  */
+static void events_row(FILE *to, const result *r) {
+  char text[1024] = "";
+  if (r->events)
+    events_text(text, sizeof text, r->events, r->n_events);
+  if (*text)
+    fprintf(to, "    events    %s\n", text);
+}
+
 static bool case_rows(FILE *to, const result *r) {
   const errors *bits = result_errors(r, "standard-segmented"), *standard = result_errors(r, "standard-oracle"),
                *segmented = result_errors(r, "segmented-oracle");
@@ -84,6 +94,7 @@ static bool case_rows(FILE *to, const result *r) {
   pair_row(to, standard, v[1], "standard against the oracle");
   pair_row(to, segmented, v[2], "segmented against the oracle");
   storage_row(to, r);
+  events_row(to, r);
   for (size_t i = 0; i < r->n_references; i++)
     reference_row(to, r, &r->references[i]);
   return v[0] != FAIL && v[1] != FAIL && v[2] != FAIL;
@@ -189,6 +200,10 @@ static bool case_object(FILE *to, const result *r) {
     verdict_object(to, i ? segmented : standard, arithmetic_of(r), NULL, 0);
   }
   storage_object(to, r);
+  if (r->events) {
+    fputs(",\"events\":", to);
+    events_json(to, r->events, r->n_events);
+  }
   fputs(",\"references\":[", to);
   for (size_t i = 0; i < r->n_references; i++) {
     char pair[2 * NAME_SIZE];

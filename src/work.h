@@ -21,7 +21,8 @@ segattn_format work_number(const char *arithmetic);     /* what its results are:
 /* Fills in the plan: 0, or USAGE with the library's own words.  */
 int work_plan(work *w);
 void work_free(work *w);
-/* Alloc, absorb segment by segment, finalise: out and lse in the arithmetic's type, M and S in f64.  */
+/* Alloc, absorb segment by segment, finalise: out and lse in the arithmetic's type, M and S in f64; `events` of every query
+   head, or NULL.  */
 int work_attend(const work *w, side *s, segattn_events *events);
 /* The same step by step.  *state is the caller's to free, also after a failure.  */
 int work_begin(const work *w, segattn_state **state);
