@@ -66,7 +66,7 @@ double *array_values(const array *a) {
 }
 
 int array_convert(array *to, segattn_format format, const array *from) {
-  return array_store(to, format, false, from, 0, from->shape[SEGATTN_POS], "a tensor");
+  return array_store(to, format, false, from, 0, from->shape[SEGATTN_POS], "a tensor", NULL);
 }
 
 /* The `dim` elements of one position; `bytes` of one, or of a block.  */
@@ -95,7 +95,8 @@ int array_gather(array *to, const segattn_tensor *view) {
   return DONE;
 }
 
-int array_store(array *to, segattn_format format, bool saturate, const array *a, size_t from, size_t n, const char *what) {
+int array_store(array *to, segattn_format format, bool saturate, const array *a, size_t from, size_t n, const char *what,
+                uint64_t *saturated) {
   segattn_tensor view = array_positions(a, from, n);
   array part = {0};
   double *values = NULL;
@@ -109,8 +110,14 @@ int array_store(array *to, segattn_format format, bool saturate, const array *a,
     status = (values = array_values(&part)) != NULL ? storage_finite(format, what, values, part.shape, from) : FILES;
   if (status == DONE)
     status = array_alloc(to, format, part.shape[0], part.shape[1], part.shape[2], part.shape[3]);
-  if (status == DONE)
+  if (status == DONE) {
     storage_encode(format, saturate, values, to->data, array_count(to));
+    status = storage_scales(format, what, to->data, values, part.shape, from);
+  }
+  if (status == DONE && saturated)
+    storage_saturated(format, values, part.shape, saturated);
+  if (status != DONE)
+    array_free(to);
   array_free(&part);
   free(values);
   return status;

@@ -25,8 +25,10 @@ double *array_values(const array *a);
 /* A new array of the same values in another format, as segattn_encode rounds them.  USAGE where dim is no whole blocks, or
    where blocks would have to hold what is not finite.  */
 int array_convert(array *to, segattn_format format, const array *from);
-/* Positions [from, from + n) only, saturating or not; `what` names them in messages.  */
-int array_store(array *to, segattn_format format, bool saturate, const array *a, size_t from, size_t n, const char *what);
+/* Positions [from, from + n) only, saturating or not; `what` names them in messages.  saturated[head], if not NULL, grows by
+   the values that were beyond the format.  */
+int array_store(array *to, segattn_format format, bool saturate, const array *a, size_t from, size_t n, const char *what,
+                uint64_t *saturated);
 /* Any view to a new contiguous array of the same format.  */
 int array_gather(array *to, const segattn_tensor *view);
 

@@ -121,6 +121,8 @@ static int run(attend *a, side *s, segattn_events **events) {
   if (!status)
     status = work_finish(&a->c.w, state, s, *events);
   if (!status)
+    call_saturations(&a->c, *events);
+  if (!status)
     status = write_outputs(a, s);
   if (!status)
     status = carry_write(&a->state, state);

@@ -153,9 +153,12 @@ static int read_one(call *c, int i) {
   const char *axes = *c->axes[i] ? c->axes[i] : i == TENSOR_MASK ? "mask" : NULL;
   int status = tensor_read(&c->tensor[i], c->name[i], axes, c->store[i]);
   array *a = &c->tensor[i], rounded;
+  if (!status && i <= TENSOR_V && !(c->saturated[i] = calloc(a->shape[SEGATTN_HEAD] + 1, sizeof **c->saturated)))
+    status = fail(FILES, "out of memory");
   if (status || i > TENSOR_V || c->store[i] == SEGATTN_FORMATS || c->store[i] == a->format)
     return status;
-  if ((status = array_store(&rounded, c->store[i], c->saturate, a, 0, a->shape[SEGATTN_POS], c->name[i])))
+  if ((status = array_store(&rounded, c->store[i], c->saturate, a, 0, a->shape[SEGATTN_POS], c->name[i],
+                            c->saturated[i])))
     return status;
   array_free(a);
   *a = rounded;
@@ -237,9 +240,10 @@ static int head_numbers(call *c) {
 
 static int typed_one(call *c, size_t i, size_t from) {
   const segment_spec *s = &c->spec[i];
-  int status = array_store(&c->typed[i].k, s->k, c->saturate, &c->tensor[TENSOR_K], from, s->keys, c->name[TENSOR_K]);
-  return status ? status
-                : array_store(&c->typed[i].v, s->v, c->saturate, &c->tensor[TENSOR_V], from, s->keys, c->name[TENSOR_V]);
+  int status = array_store(&c->typed[i].k, s->k, c->saturate, &c->tensor[TENSOR_K], from, s->keys, c->name[TENSOR_K],
+                           c->saturated[TENSOR_K]);
+  return status ? status : array_store(&c->typed[i].v, s->v, c->saturate, &c->tensor[TENSOR_V], from, s->keys,
+                                       c->name[TENSOR_V], c->saturated[TENSOR_V]);
 }
 
 static segattn_tensor mask_of(const call *c, size_t from, size_t keys) {
@@ -299,6 +303,12 @@ void call_keys_from(call *c, int64_t start) {
     c->w.queries.start += start;
 }
 
+void call_saturations(const call *c, segattn_events *events) {
+  size_t heads = c->w.problem.q_heads, group = heads / c->w.problem.kv_heads;
+  for (size_t h = 0; h < heads; h++)
+    events[h].saturations += c->saturated[TENSOR_Q][h] + c->saturated[TENSOR_K][h / group] + c->saturated[TENSOR_V][h / group];
+}
+
 void call_free(call *c) {
   for (int i = 0; i < TENSORS; i++)
     array_free(&c->tensor[i]);
@@ -306,6 +316,8 @@ void call_free(call *c) {
     array_free(&c->typed[i].k);
     array_free(&c->typed[i].v);
   }
+  for (int i = 0; i <= TENSOR_V; i++)
+    free(c->saturated[i]);
   free(c->typed);
   free(c->spec);
   work_free(&c->w);

@@ -15,6 +15,7 @@ typedef struct call {
   char axes[TENSORS][8];        /* "" when not given */
   segattn_format store[TENSORS];        /* SEGATTN_FORMATS when not given */
   array tensor[TENSORS];
+  uint64_t *saturated[TENSOR_V + 1];    /* of each head of q, k, v: numbers that were beyond the format that --store names */
   bool saturate;
   double scale, softcap;
   bool causal, alibi, q_start_given;
@@ -38,6 +39,8 @@ int call_read(call *c);
 /* Key 0 of the call is at position `start`; the queries, where --q-start was not given, still end with its keys.  */
 void call_keys_from(call *c, int64_t start);
 void call_free(call *c);
+/* Adds to each query head's saturations those of its q and of the k and v that it reads.  */
+void call_saturations(const call *c, segattn_events *events);
 /* "256,each:64", "256:f16,256:k=bf16/v=f16" for so many keys.  *specs is the caller's to free.  */
 int segments_parse(segment_spec **specs, size_t *n, const char *text, size_t keys, segattn_format k, segattn_format v);
 bool parse_size(size_t *n, const char *text);

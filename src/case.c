@@ -69,6 +69,8 @@ static int case_sides(result *r, const case_spec *c, work *w) {
     status = fail(FILES, "out of memory");
   if (!status)
     status = work_attend(w, &r->segmented, r->events);
+  for (size_t h = 0; !status && h < r->n_events; h++)
+    r->events[h].saturations += r->in.saturated[h];
   if (!status)
     status = work_bound(w, &r->bound);
   return status;

@@ -78,12 +78,16 @@ __attribute__((format(printf, 2, 3))) static void say(growing *t, const char *fo
 /* A few by number.  */
 static void say_heads(growing *to, const segattn_events *heads, size_t n, const event *which) {
   enum { NAMED = 4 };
-  size_t found = 0;
+  size_t found = 0, said = 0;
   for (size_t h = 0; h < n; h++)
-    if (event_count(&heads[h], which) && found++ < NAMED)
-      say(to, "%s%zu", found > 1 ? ", " : "", h);
+    found += event_count(&heads[h], which) > 0;
+  say(to, " (head%s", found > 1 ? "s" : "");
+  for (size_t h = 0; h < n && said < NAMED; h++)
+    if (event_count(&heads[h], which))
+      say(to, "%s %zu", said++ ? "," : "", h);
   if (found > NAMED)
     say(to, " and %zu more", found - NAMED);
+  say(to, ")");
 }
 
 void events_text(char *text, size_t size, const segattn_events *heads, size_t n) {
@@ -95,9 +99,8 @@ void events_text(char *text, size_t size, const segattn_events *heads, size_t n)
     const event *e = event_at(i);
     if (e->usual || !event_count(&sum, e))
       continue;
-    say(&to, "%s%s %" PRIu64 " (head ", to.used ? ", " : "", e->name, event_count(&sum, e));
+    say(&to, "%s%s %" PRIu64, to.used ? ", " : "", e->name, event_count(&sum, e));
     say_heads(&to, heads, n, e);
-    say(&to, ")");
   }
   if (sum.first != SEGATTN_NOWHERE)
     say(&to, "; the first at key position %" PRId64, sum.first);

@@ -147,9 +147,9 @@ static int values_draw(values *x, const case_spec *c, uint64_t seed) {
 
 /* One tensor of a segment: stores its part of x, and leaves in x what that holds.  */
 static int store_segment(array *to, segattn_format format, double *x, const case_spec *c, size_t from, size_t keys,
-                         size_t dim, const char *what) {
+                         size_t dim, const char *what, uint64_t *saturated) {
   array all = {x, SEGATTN_F64, {c->batch, c->kv_heads, c->keys, dim}};
-  int status = array_store(to, format, c->saturate, &all, from, keys, what);
+  int status = array_store(to, format, c->saturate, &all, from, keys, what, saturated);
   for (size_t head = 0; status == DONE && head < c->batch * c->kv_heads; head++)
     segattn_decode(format, (char *)to->data + segattn_format_bytes(format, head * keys * dim),
                    x + (head * c->keys + from) * dim, keys * dim);
@@ -157,7 +157,8 @@ static int store_segment(array *to, segattn_format format, double *x, const case
 }
 
 /* The segments of k and v; the formats that hold them all.  */
-static int store_segments(inputs *in, segattn_format *k, segattn_format *v, const case_spec *c, double *x_k, double *x_v) {
+static int store_segments(inputs *in, segattn_format *k, segattn_format *v, const case_spec *c, double *x_k, double *x_v,
+                          uint64_t *saturated) {
   int status = DONE;
   size_t from = 0;
   *k = *v = SEGATTN_F32;
@@ -168,25 +169,32 @@ static int store_segments(inputs *in, segattn_format *k, segattn_format *v, cons
     const segment_spec *s = &c->segments[i];
     *k = storage_wide(s->k) ? SEGATTN_F64 : *k;
     *v = storage_wide(s->v) ? SEGATTN_F64 : *v;
-    status = store_segment(&in->typed[i].k, s->k, x_k, c, from, s->keys, c->dim_k, "inputs: k");
+    status = store_segment(&in->typed[i].k, s->k, x_k, c, from, s->keys, c->dim_k, "inputs: k", saturated);
     if (status == DONE)
-      status = store_segment(&in->typed[i].v, s->v, x_v, c, from, s->keys, c->dim_v, "inputs: v");
+      status = store_segment(&in->typed[i].v, s->v, x_v, c, from, s->keys, c->dim_v, "inputs: v", saturated);
   }
   return status;
 }
 
 static int store_values(array *a, segattn_format format, size_t heads, size_t positions, size_t dim, const case_spec *c,
-                        double *x, const char *what) {
+                        double *x, const char *what, uint64_t *saturated) {
   array all = {x, SEGATTN_F64, {c->batch, heads, positions, dim}};
-  return array_store(a, format, c->saturate, &all, 0, positions, what);
+  return array_store(a, format, c->saturate, &all, 0, positions, what, saturated);
 }
 
 static int store_keys(inputs *in, const case_spec *c, double *x_k, double *x_v) {
   segattn_format k = c->k, v = c->v;
-  int status = c->mixed ? store_segments(in, &k, &v, c, x_k, x_v) : DONE;
+  uint64_t *saturated = calloc(c->kv_heads, sizeof *saturated);
+  int status = !saturated ? fail(FILES, "out of memory for the inputs")
+             : c->mixed ? store_segments(in, &k, &v, c, x_k, x_v, saturated) : DONE;
   if (status == DONE)
-    status = store_values(&in->k, k, c->kv_heads, c->keys, c->dim_k, c, x_k, "inputs: k");
-  return status == DONE ? store_values(&in->v, v, c->kv_heads, c->keys, c->dim_v, c, x_v, "inputs: v") : status;
+    status = store_values(&in->k, k, c->kv_heads, c->keys, c->dim_k, c, x_k, "inputs: k", saturated);
+  if (status == DONE)
+    status = store_values(&in->v, v, c->kv_heads, c->keys, c->dim_v, c, x_v, "inputs: v", saturated);
+  for (size_t h = 0; saturated && h < c->q_heads; h++)
+    in->saturated[h] += saturated[h / (c->q_heads / c->kv_heads)];
+  free(saturated);
+  return status;
 }
 
 /* ---- masks ---- */
@@ -243,8 +251,10 @@ int inputs_make(inputs *in, const case_spec *c, uint64_t seed) {
     status = resolve_start(&in->q_start, c);
   if (status == DONE)
     status = imported(c) ? values_import(&x, c) : values_draw(&x, c, seed);
+  if (status == DONE && !(in->saturated = calloc(c->q_heads, sizeof *in->saturated)))
+    status = fail(FILES, "out of memory for the inputs");
   if (status == DONE)
-    status = store_values(&in->q, c->q, c->q_heads, c->queries, c->dim_k, c, x.q, "inputs: q");
+    status = store_values(&in->q, c->q, c->q_heads, c->queries, c->dim_k, c, x.q, "inputs: q", in->saturated);
   if (status == DONE)
     status = store_keys(in, c, x.k, x.v);
   if (status == DONE)
@@ -265,7 +275,9 @@ void inputs_free(inputs *in) {
     array_free(&in->typed[i].v);
   }
   free(in->typed);
+  free(in->saturated);
   in->typed = NULL;
+  in->saturated = NULL;
   in->n_typed = 0;
   in->q_start = 0;
 }

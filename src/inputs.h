@@ -25,6 +25,8 @@ typedef struct inputs {
   size_t n_typed;
   array mask;                   /* data NULL: none.  May be padded: [1][1][>= queries][>= keys] */
   int64_t q_start;              /* resolved */
+  uint64_t *saturated;          /* of each query head: numbers of its q and of the k and v that it reads that were beyond the
+                                   format they are stored in; NULL for inputs that were read from a file */
 } inputs;
 
 /* import: sets batch, heads, dims, queries, keys, q_start of the case from the file (and refuses what the YAML said

@@ -66,6 +66,50 @@ int storage_finite(segattn_format format, const char *what, const double *x, con
               first % dim, x[first], segattn_format_name(format));
 }
 
+/* Blocks that hold what is not finite although nothing that they were made of is: their scale is beyond binary16.  */
+int storage_scales(segattn_format format, const char *what, const void *stored, const double *x,
+                   const size_t shape[SEGATTN_AXES], size_t from) {
+  enum { LARGEST = 256 };       /* that ggml has */
+  size_t heads = shape[SEGATTN_HEAD], dim = shape[SEGATTN_DIM], row = shape[SEGATTN_POS] * dim;
+  size_t block = segattn_format_block(format), n = block > 1 ? shape[SEGATTN_BATCH] * heads * row / block : 0;
+  size_t count = 0, first = 0;
+  for (size_t i = 0; i < n; i++) {
+    double y[LARGEST];
+    bool finite = true;
+    segattn_decode(format, (const char *)stored + segattn_format_bytes(format, i * block), y, block);
+    for (size_t j = 0; j < block; j++)
+      finite = finite && isfinite(y[j]);
+    if (!finite && count++ == 0)
+      first = i * block;
+  }
+  if (count == 0)
+    return DONE;
+  return fail(USAGE, "%s: %zu of %zu blocks have a scale beyond the 65504 of f16, the first at batch %zu, head %zu, "
+              "position %zu, dim %zu (%g ...): %s cannot store them", what, count, n, first / row / heads, first / row % heads,
+              from + first % row / dim, first % dim, x[first], segattn_format_name(format));
+}
+
+static double largest(segattn_format format) {
+  unsigned char bytes[sizeof(double)];
+  double x = INFINITY;
+  segattn_encode_saturating(format, &x, bytes, 1);
+  segattn_decode(format, bytes, &x, 1);
+  return x;
+}
+
+void storage_saturated(segattn_format format, const double *x, const size_t shape[SEGATTN_AXES], uint64_t *by_head) {
+  size_t heads = shape[SEGATTN_HEAD], row = shape[SEGATTN_POS] * shape[SEGATTN_DIM];
+  size_t n = segattn_format_block(format) > 1 ? 0 : shape[SEGATTN_BATCH] * heads * row;
+  double most = n ? largest(format) : 0, y;
+  for (size_t i = 0; i < n; i++)
+    if (fabs(x[i]) > most && isfinite(x[i])) {
+      unsigned char bytes[sizeof(double)];
+      segattn_encode(format, &x[i], bytes, 1);
+      segattn_decode(format, bytes, &y, 1);
+      by_head[i / row % heads] += isfinite(y) ? 0 : 1;
+    }
+}
+
 void storage_encode(segattn_format format, bool saturate, const double *x, void *to, size_t n) {
   (saturate ? segattn_encode_saturating : segattn_encode)(format, x, to, n);
 }

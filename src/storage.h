@@ -23,6 +23,12 @@ int storage_fits(segattn_format format, size_t dim, const char *what);
 /* USAGE, with a message that counts them and names the first, where the values x (C order, of `shape`, the first of them at
    position `from` of `what`) hold what a block format has no code for: anything that is not finite in f32.  */
 int storage_finite(segattn_format format, const char *what, const double *x, const size_t shape[SEGATTN_AXES], size_t from);
+/* The same for what x was stored as: blocks whose scale is beyond f16.  */
+int storage_scales(segattn_format format, const char *what, const void *stored, const double *x,
+                   const size_t shape[SEGATTN_AXES], size_t from);
+/* Adds to by_head[head] the finite values that are beyond a float format: they become infinite (in f8e4m3
+   NaN), or saturate.  */
+void storage_saturated(segattn_format format, const double *x, const size_t shape[SEGATTN_AXES], uint64_t *by_head);
 void storage_encode(segattn_format format, bool saturate, const double *x, void *to, size_t n);
 
 /* Of block formats the last of a file's `rank` axes counts bytes: from elements to a file, and back; false where that has no

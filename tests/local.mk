@@ -26,9 +26,9 @@ semantics_tests = \
   tests/semantics-formats tests/semantics-layout tests/semantics-long tests/semantics-masks tests/semantics-numbers \
   tests/semantics-scores tests/semantics-shapes tests/semantics-state
 library_tests = \
-  tests/right-promise tests/right-algebra tests/right-blocks tests/right-codes tests/right-decode tests/right-exchange \
-  tests/right-fma tests/right-formats tests/right-merge tests/right-state tests/robust-api tests/robust-environment \
-  tests/robust-memory tests/robust-state $(semantics_tests)
+  tests/right-promise tests/right-algebra tests/right-blocks tests/right-codes tests/right-decode tests/right-events \
+  tests/right-exchange tests/right-fma tests/right-formats tests/right-merge tests/right-state tests/robust-api \
+  tests/robust-environment tests/robust-memory tests/robust-state $(semantics_tests)
 exact_tests = tests/accurate-elementary tests/accurate-bound tests/accurate-bound-terms tests/accurate-oracle
 program_tests = \
   tests/accurate-doubledouble tests/right-families tests/right-inputs tests/right-measure tests/right-npy tests/right-oracle \
@@ -64,6 +64,7 @@ tests_right_fma_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/lib
 tests_right_fma_LDADD = $(private_libraries)
 tests_right_formats_SOURCES = tests/right-formats.c $(draw_sources)
 tests_right_algebra_SOURCES = tests/right-algebra.c $(draw_sources) tests/saved_state.h
+tests_right_events_SOURCES = tests/right-events.c tests/saved_state.h
 tests_right_exchange_SOURCES = tests/right-exchange.c $(draw_sources) tests/saved_state.h
 tests_right_state_SOURCES = \
   tests/right-state.c tests/evaluate.c tests/layout.c tests/render.c $(draw_sources) tests/saved_state.h

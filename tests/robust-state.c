@@ -124,8 +124,9 @@ static void changed(const char *arithmetic) {
 
 /* ---- what no keys give ---- */
 
-/* Places in the scene's bytes: the first batch element, its maxima, its node, the node's numbers.  Numbers are counted.  */
-enum { AT_SEQUENCE = 192 + 2 * F_HEADS * 8, AT_M = AT_SEQUENCE + 48 };
+/* Places in the scene's bytes: the events of head 0, the first batch element, its maxima, its node, the node's numbers.
+   Numbers are counted.  */
+enum { AT_EVENTS = 160 + 2 * F_HEADS * 8, AT_SEQUENCE = AT_EVENTS + F_HEADS * 48, AT_M = AT_SEQUENCE + 48 };
 
 typedef struct change {
   const char *name;
@@ -171,7 +172,10 @@ static const change changes[] = {
   { "exponents of base 10", 12, 0, 4, FIELD, 0, 10, SEGATTN_EDAMAGED, "base 10" },
   { "blocks of 64 keys", 44, 0, 4, FIELD, 0, 64, SEGATTN_EDAMAGED, "blocks of 64" },
   { "numbers of 2 bytes", 40, 0, 4, FIELD, 0, 2, SEGATTN_EDAMAGED, "numbers of 2 bytes" },
-  { "version 2", 8, 0, 4, FIELD, 0, 2, SEGATTN_EUNSUPPORTED, "version 2, expected 1" },
+  { "version 1", 8, 0, 4, FIELD, 0, 1, SEGATTN_EUNSUPPORTED, "version 1, expected 2" },
+  { "version 3", 8, 0, 4, FIELD, 0, 3, SEGATTN_EUNSUPPORTED, "version 3, expected 2" },
+  { "NaN without a position", AT_EVENTS + 48 + 16, 0, 8, FIELD, 0, 1, SEGATTN_EDAMAGED, "head 1" },
+  { "a position without an event", AT_EVENTS + 2 * 48 + 40, 0, 8, FIELD, 0, 7, SEGATTN_EDAMAGED, "head 2" },
   { "a size that is another", 16, 0, 8, FIELD, 0, 12345, SEGATTN_EDAMAGED, "expected 12345" },
 };
 
@@ -318,7 +322,7 @@ static void foreign(void) {
     ok(status == SEGATTN_EDAMAGED && told(&error, status) && state_is(x.state, x.s), "bytes of something else: %s", error.text);
   }
   segattn_state_save(x.state, tag, x.s.bytes, x.s.n, NULL);
-  ok(!memcmp(x.s.bytes + 160, tag, sizeof tag) && !segattn_state_load(x.state, tag, x.s.bytes, x.s.n, NULL) &&
+  ok(!memcmp(x.s.bytes + 128, tag, sizeof tag) && !segattn_state_load(x.state, tag, x.s.bytes, x.s.n, NULL) &&
      !segattn_state_load(x.state, NULL, x.s.bytes, x.s.n, NULL), "a tag is saved, and asked for or not");
   ok(segattn_state_load(x.state, another, x.s.bytes, x.s.n, &error) == SEGATTN_EINVAL && !strcmp(error.argument, "tag"),
      "another tag: %s",

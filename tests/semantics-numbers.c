@@ -32,6 +32,8 @@ static void row_7_weight(edge *e, answer *other) {
     fine = fine && all_are(&e->got.out[i * e->problem.dim_v], e->problem.dim_v, (double)NAN) &&
            same_bits(&e->got.lse[i], &other->lse[i], 1);
   claim(e, fine, "row 7: but their V is read");
+  claim(e, e->got.events.nonfinite_values == e->queries - 1 && e->got.events.first == 1,
+        "row 7: and what it holds is counted, with the key's position");
 }
 
 static void row_7_alone(edge *e, answer *other) {
@@ -102,7 +104,8 @@ static void row_8(edge *e, answer *other) {
     fine = fine && (meets > 0 ? poisoned_row(e, i) : !isnan(e->got.lse[i]) && !isnan(e->got.out[i * e->problem.dim_v]));
   }
   claim(e, fine, "row 8: a score of +inf makes its row NaN, and no other");
-  claim(e, e->got.events.inf == infinite, "row 8: scores of +inf are counted");
+  claim(e, e->got.events.inf == infinite && e->got.events.first == (e->q_start < -2 ? 0 : e->q_start + 2),
+        "row 8: scores of +inf are counted, with the first position");
 }
 
 static void row_8_stored(edge *e, answer *other) {
@@ -115,7 +118,43 @@ static void row_8_stored(edge *e, answer *other) {
   bool fine = run(e);
   for (size_t i = 0; i < e->queries; i++)
     fine = fine && (i % 2 ? isfinite(e->got.lse[i]) : poisoned_row(e, i));
-  claim(e, fine && e->got.events.inf == e->queries / 2, "row 8: +inf in a key does so where the query is positive");
+  claim(e, fine && e->got.events.inf == e->queries / 2 && e->got.events.first == 1,
+        "row 8: +inf in a key does so where the query is positive");
+}
+
+/* Heads 1 and 3 have steep slopes: where the keys lie before the queries all their scores are -inf, where they lie behind them
+   +inf.  */
+static void rows_7_and_8_heads(edge *e, answer *other) {
+  (void)other;
+  for (int behind = 0; behind < 2; behind++) {
+    fresh(e, 2, 6);
+    double steep_by_turns[] = { 0, steep(e), 0, steep(e) };
+    e->problem.q_heads = 4;
+    e->problem.kv_heads = 2;
+    e->problem.slopes = steep_by_turns;
+    e->q_start = 100;
+    e->k_start = behind ? 300 : 0;
+    bool fine = run(e);
+    for (size_t h = 0; h < 4; h++) {
+      const segattn_events *is = &e->got.heads[h];
+      uint64_t n = h % 2 ? e->queries : 0;
+      fine = fine && is->masked_rows == (behind ? 0 : n) && is->inf == (behind ? 6 * n : 0) && !is->nan &&
+             !is->nonfinite_values;
+      fine = fine && is->first == (behind && n ? 300 : SEGATTN_NOWHERE);
+    }
+    claim(e, fine, "rows 7 and 8: counted in the heads where they are, and nowhere else");
+  }
+}
+
+/* An infinite value has its place in the counts too: of the rows that it makes infinite, and of keys.  */
+static void row_9_infinite(edge *e, answer *other) {
+  (void)other;
+  fresh(e, 2, 6);
+  if (!format_holds(e->v_format, (double)INFINITY))
+    return;
+  e->v[4 * e->problem.dim_v] = -(double)INFINITY;
+  bool fine = run(e) && e->got.events.nonfinite_values == all_rows(e) && e->got.events.overflow == all_rows(e);
+  claim(e, fine && e->got.events.first == 4, "row 9: an infinity in a value is counted as NaN is, and as an overflow");
 }
 
 /* ---- NaN ---- */
@@ -130,7 +169,7 @@ static void row_9_query(edge *e, answer *other) {
   for (size_t i = 0; i < e->queries; i++)
     fine = fine && (i % 3 == 1 ? poisoned_row(e, i) : same_row(e, other, i));
   claim(e, fine, "row 9: NaN in a query reaches its row alone");
-  claim(e, e->got.events.nan == e->queries / 3 * 6, "row 9: scores that are NaN are counted");
+  claim(e, e->got.events.nan == e->queries / 3 * 6 && e->got.events.first == 0, "row 9: scores that are NaN are counted");
 }
 
 static void row_9_key(edge *e, answer *other) {
@@ -147,7 +186,8 @@ static void row_9_key(edge *e, answer *other) {
     fine = fine && (sees ? poisoned_row(e, i) : same_row(e, other, i));
     seen += sees;
   }
-  claim(e, fine && e->got.events.nan == seen, "row 9: NaN in a key reaches the rows that see it, and is counted there");
+  claim(e, fine && e->got.events.nan == seen && e->got.events.first == 3,
+        "row 9: NaN in a key reaches the rows that see it, and is counted there");
 }
 
 static void row_9_heads(edge *e, answer *other) {
@@ -161,6 +201,19 @@ static void row_9_heads(edge *e, answer *other) {
   for (size_t i = 0; i < all_rows(e); i++)
     fine = fine && (i / e->queries > 1 ? poisoned_row(e, i) : same_row(e, other, i));
   claim(e, fine, "row 9: NaN in a KV head reaches the query heads that read it");
+  for (size_t h = 0; h < 4; h++)
+    fine = fine && e->got.heads[h].nan == (h > 1 ? e->queries : 0) && e->got.heads[h].first == (h > 1 ? 2 : SEGATTN_NOWHERE);
+  claim(e, fine, "row 9: and is counted in these, with its position");
+  fresh(e, 1, 6);
+  e->problem.q_heads = 4;
+  e->problem.kv_heads = 2;
+  e->k_start = 1000;
+  e->v[(6 + 3) * e->problem.dim_v] = (double)NAN;
+  fine = run(e);
+  for (size_t h = 0; h < 4; h++)
+    fine = fine && e->got.heads[h].nonfinite_values == (h > 1 ? e->queries : 0) && !e->got.heads[h].nan &&
+           e->got.heads[h].first == (h > 1 ? 1003 : SEGATTN_NOWHERE);
+  claim(e, fine, "row 9: NaN in a value likewise");
 }
 
 /* Elements share a block: as much of V is NaN as is stored so.  */
@@ -175,6 +228,8 @@ static void row_9_value(edge *e, answer *other) {
     fine = fine && (isnan(e->stored_v[2 * e->problem.dim_v + i % e->problem.dim_v]) ? isnan(e->got.out[i])
                                                                                   : e->got.out[i] == other->out[i]);
   claim(e, fine, "row 9: NaN in a value reaches the elements that are stored as NaN, and no other");
+  claim(e, e->got.events.nonfinite_values == all_rows(e) && e->got.events.first == 2 && !e->got.events.nan,
+        "row 9: NaN in a value is counted for each row that attends it");
 }
 
 /* M is the largest score that is a number.  */
@@ -190,7 +245,8 @@ static void row_9_mask(edge *e, answer *other) {
   fine = fine && run(e);
   for (size_t i = 0; i < e->queries; i++)
     fine = fine && (i % 3 == 1 ? poisoned_row(e, i) : same_row(e, other, i));
-  claim(e, fine && e->got.events.nan == e->queries / 3, "row 9: NaN in the mask reaches its row alone, and is counted");
+  claim(e, fine && e->got.events.nan == e->queries / 3 && e->got.events.first == 1,
+        "row 9: NaN in the mask reaches its row alone, and is counted");
   claim(e, same_bits(e->got.M, other->M, all_rows(e)), "row 9: NaN is no maximum");
 }
 
@@ -209,6 +265,7 @@ static void row_9_blocks(edge *e, answer *other) {
     for (size_t i = 0; i < e->queries; i++)
       fine = fine && isnan(out_at(e, &e->got, i, 1)) && isfinite(e->got.lse[i]) &&
              (isnan(e->stored_v[dim * (128 * block + 7)]) || isfinite(out_at(e, &e->got, i, 0)));
+    fine = fine && e->got.events.nonfinite_values == e->queries && e->got.events.first == 128 * (int64_t)block + 7;
     claim(e, fine, "row 9: NaN in a value of weight 0 survives, and the join of its block with others");
   }
 }
@@ -237,8 +294,7 @@ static void row_11(edge *e, answer *other) {
 }
 
 static test_row *const rows[] = { row_7_weight, row_7_alone, row_7_stored, row_8, row_8_codes, row_8_stored, row_9_query,
-                                  row_9_key,
-  row_9_heads, row_9_value, row_9_mask, row_9_blocks, row_11 };
+  row_9_key, rows_7_and_8_heads, row_9_heads, row_9_value, row_9_infinite, row_9_mask, row_9_blocks, row_11 };
 
 int main(void) {
   rows_run(rows, sizeof rows / sizeof *rows);

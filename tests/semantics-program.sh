@@ -20,6 +20,7 @@ word() {
   -0.25) printf '\000\000\200\276' ;;
   0.75) printf '\000\000\100\077' ;;
   448) printf '\000\000\340\103' ;;
+  1e7) printf '\200\226\030\113' ;;
   1000) printf '\000\000\172\104' ;;
   esac
 }
@@ -80,11 +81,12 @@ contains "$stdout" '"masked_rows":2' 'row 1: rows that see no key are counted'
 attend --k k-inf.npy --json
 contains "$stdout" '"inf":3' 'row 8: scores of +inf are counted'
 attend --k k-inf.npy
-contains "$stderr" 'inf: 3' 'row 8: and said'
+contains "$stderr" 'inf 3 (heads 0, 1); the first at key position 1' \
+  'row 8: and said, with heads and position'
 attend --k k-nan.npy --json
 contains "$stdout" '"nan":4' 'row 9: scores that are NaN are counted'
 attend --k k-nan.npy
-contains "$stderr" 'nan: 4' 'row 9: and said'
+contains "$stderr" 'nan 4 (heads 0, 1), inf' 'row 9: and said, with heads'
 
 # ---- bases ----
 
@@ -123,6 +125,12 @@ for format in q8_0 q4_0 q4_1 q5_0 q5_1 iq4_nl; do
   says "row 30: $format: what is not finite is an error with their number and the first" k-nan.npy '2 of 96' \
     'head 0, position 1, dim 7' nan "$format"
 done
+poke k.npy k-1e7.npy 40 1e7             # key 1, element 8
+for format in q8_0 q4_0 q4_1 q5_0 q5_1 iq4_nl; do
+  attend --k k-1e7.npy --store "k=$format"
+  says "row 30: $format: a block whose scale would be infinite is an error, with their number and the first" k-1e7.npy \
+    '1 of 3 blocks' 'head 0, position 1, dim 0' 65504 "$format"
+done
 attend --k k-nan.npy --segments 2:f16,1:k=q4_0/v=f16
 says 'row 30: in a segment too, at its position' k-nan.npy '1 of 32' 'head 0, position 2, dim 6' inf q4_0
 attend --v v-inf.npy --store v=q5_1
@@ -150,9 +158,13 @@ poke k.npy k-large.npy 5 1000
 poke k.npy k-448.npy 5 448
 attend --k k-large.npy --store k=f8e4m3 --json
 contains "$stdout" '"nan":4' 'row 31: f8e4m3 overflows to NaN'
-attend --k k-448.npy --store k=f8e4m3
+contains "$stdout" '"head":1,"rescales":0,"underflow":0,"overflow":0,"saturations":1' \
+  'row 31: which is counted, in each head that reads it'
+attend --k k-448.npy --store k=f8e4m3 --json
+contains "$stdout" '"saturations":0' 'row 31: its largest number is not'
 mv out.npy expected.npy
-attend --k k-large.npy --store k=f8e4m3 --saturate
+attend --k k-large.npy --store k=f8e4m3 --saturate --json
+contains "$stdout" '"saturations":2' 'row 31: --saturate: counted too'
 ok 'row 31: --saturate: to its largest number' cmp out.npy expected.npy
 attend --k k-large.npy --segments 2:k=f8e4m3,1 --saturate
 mv out.npy segments.npy
@@ -169,6 +181,10 @@ for saturate in true false; do
 done
 ok 'row 31: in an experiment, saturating is finite' grep -q '"nan":0' true.json
 ok 'row 31: and without it is not' grep -q '"nan":32' false.json
+for saturate in true false; do
+  ok "row 31: saturate: $saturate: what was beyond the format is counted" \
+    awk '/"saturations":192/ && /"saturations":128/ { found = 1 } END { exit !found }' "$saturate.json"
+done
 attend --k k-large.npy --store k=f8e4m3s
 says 'row 31: it is no format of its own' f8e4m3s
 

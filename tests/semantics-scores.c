@@ -236,6 +236,14 @@ static void far_below(edge *e, bool late) {
       e->k[j * e->problem.dim_k + c] = (late ? j < 3 : j >= 3) ? -1 : 1;
 }
 
+/* In a second head, of zeros, nothing is far below.  */
+static bool underflow_by_head(edge *e) {
+  far_below(e, false);
+  e->problem.q_heads = 2;
+  memset(e->q + e->queries * e->problem.dim_k, 0, e->queries * e->problem.dim_k * sizeof *e->q);
+  return run(e) && e->got.heads[0].underflow == 3 * e->queries && !e->got.heads[1].underflow;
+}
+
 static void row_17(edge *e, answer *other) {
   for (int late = 0; late < 2; late++) {
     far_below(e, late);
@@ -248,6 +256,7 @@ static void row_17(edge *e, answer *other) {
     if (!late)
       claim(e, e->got.events.underflow == 3 * e->queries, "row 17: its keys are counted as underflow");
   }
+  claim(e, underflow_by_head(e), "row 17: in their head");
 }
 
 /* The same by merging states, either into the other.  */
