@@ -74,9 +74,12 @@ static void summary(const attend *a, const segattn_events *e) {
     note("%s", text);
 }
 
+/* Both or none.  */
 static int write_outputs(const attend *a, const side *s) {
   const char *axes = *a->c.axes[TENSOR_OUT] ? a->c.axes[TENSOR_OUT] : *a->c.axes[TENSOR_Q] ? a->c.axes[TENSOR_Q] : NULL;
-  int status = a->out ? tensor_write(a->out, &s->out, axes, NULL) : DONE;
+  int status = a->out && a->lse ? tensor_writable(a->lse) : DONE;
+  if (!status && a->out)
+    status = tensor_write(a->out, &s->out, axes, NULL);
   return status || !a->lse ? status : tensor_write(a->lse, &s->lse, NULL, "e");
 }
 

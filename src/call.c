@@ -150,7 +150,7 @@ void call_init(call *c) {
 /* ---- tensors ---- */
 
 static int read_one(call *c, int i) {
-  const char *axes = *c->axes[i] ? c->axes[i] : i == TENSOR_MASK ? "mask" : NULL;
+  const char *axes = *c->axes[i] ? c->axes[i] : i == TENSOR_MASK || i == TENSOR_SINKS ? tensor_name[i] : NULL;
   int status = tensor_read(&c->tensor[i], c->name[i], axes, c->store[i]);
   array *a = &c->tensor[i], rounded;
   if (!status && i <= TENSOR_V && !(c->saturated[i] = calloc(a->shape[SEGATTN_HEAD] + 1, sizeof **c->saturated)))

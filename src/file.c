@@ -166,6 +166,33 @@ int file_write(const char *path, const void *bytes, size_t n) {
   return reason ? fail(FILES, "%s: cannot be written: %s", path, strerror(reason)) : DONE;
 }
 
+/* A temporary beside it can be made, or what is there is no file and may be written.  */
+static int try_to_write(const char *path, const struct stat *status) {
+  char *name;
+  if (status && S_ISDIR(status->st_mode))
+    return EISDIR;
+  if (status && access(path, W_OK) != 0)
+    return errno;
+  if (status && !S_ISREG(status->st_mode))
+    return 0;
+  int fd = open_temporary(&name, path), reason = fd < 0 ? errno : 0;
+  if (fd >= 0) {
+    close(fd);
+    unlink(name);
+  }
+  free(name);
+  return reason;
+}
+
+int file_writable(const char *path) {
+  struct stat status;
+  bool there = stat(path, &status) == 0;
+  char *target = there ? realpath(path, NULL) : strdup(path);
+  int reason = target ? try_to_write(target, there ? &status : NULL) : errno;
+  free(target);
+  return reason ? fail(FILES, "%s: cannot be written: %s", path, strerror(reason)) : DONE;
+}
+
 bool file_same(const char *a, const char *b) {
   struct stat x, y;
   return stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;

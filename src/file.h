@@ -16,6 +16,9 @@ int file_read_part(char **bytes, size_t *n, size_t *size, const char *path, size
    there before.  A device or pipe is written in place.  */
 int file_write(const char *path, const void *bytes, size_t n);
 
+/* Could it be written now?  FILES with what file_write would say.  */
+int file_writable(const char *path);
+
 /* Do both names lead to one regular file?  */
 bool file_same(const char *a, const char *b);
 

@@ -67,7 +67,8 @@ libprogram_la_SOURCES = \
   src/provider.c src/provider_text.c src/random.c src/references.c src/report.c src/report_cache.c src/report_cache_figure.c \
   src/report_cache_head.c src/report_cache_length.c src/report_cache_table.c src/report_case.c src/report_data.c \
   src/report_distribution.c src/report_element.c src/report_head.c src/report_name.c src/report_panel.c \
-  src/report_plot.c src/report_table.c src/report_tex.c src/result.c src/run.c src/run_file.c src/run_folder.c \
+  src/report_plot.c src/report_scratch.c src/report_table.c src/report_tex.c src/result.c src/run.c src/run_file.c \
+  src/run_folder.c \
   src/run_references.c src/safetensors.c src/schema.c src/segments.c src/setting.c src/storage.c src/store.c \
   src/store_attribute.c \
   src/store_case_read.c src/store_case_write.c src/store_data.c src/store_hdf5.c src/store_import.c src/store_pack.c \

@@ -10,6 +10,7 @@
 #define REPORT_DATA_H
 
 #include <stdio.h>
+#include <sys/types.h>
 #include "result.h"
 
 enum { STYLES = 12, TEXT_SIZE = 256 };
@@ -111,5 +112,12 @@ int plotter_draw(const plotter *p, const report *r, const figure *f, const group
 bool plotter_format(const char *name, size_t n);        /* is it one of them? */
 int report_make_folder(const char *folder);             /* and those above it; it may be there already.  0 or FILES */
 char *path_join(const char *folder, const char *name);  /* the caller frees; NULL, with a message, when out of memory */
+
+/* The folder that gnuplot works in, one at a time: made (NULL, with a message), emptied, and removed with what is in it; a
+   signal that ends the program removes it too, and ends the worker first (0: there is none).  */
+const char *scratch_open(void);
+void scratch_clear(void);
+void scratch_close(void);
+void scratch_worker(pid_t pid);
 
 #endif

@@ -20,7 +20,8 @@
 #include "report_data.h"
 
 struct plotter {
-  char *folder, *scratch, *scripts;
+  char *folder, *scripts;
+  const char *scratch;
 };
 
 enum { MISSING = 127 };         /* exit status of the child that did not find gnuplot */
@@ -152,27 +153,19 @@ static int run_gnuplot(const plotter *p, const char *what) {
     child(p->scratch);
   if (pid < 0)
     return fail(FILES, "gnuplot: cannot start it: %s", strerror(errno));
+  scratch_worker(pid);
   while (waitpid(pid, &status, 0) < 0)
     if (errno != EINTR)
       return fail(FILES, "gnuplot: cannot wait for it: %s", strerror(errno));
+  scratch_worker(0);
   if (WIFEXITED(status) && WEXITSTATUS(status) == MISSING)
     return fail(FILES, "gnuplot: program not found in PATH: figures need it (Debian: apt-get install gnuplot-nox)");
   return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? DONE : complain(p, what);
 }
 
-/* ---- scratch ---- */
+/* ---- the files of a job ---- */
 
-static void scratch_clear(const plotter *p) {
-  static const char *const names[] = { "job.gp", "data.txt", "log.txt", "figure.pdf", "figure.svg", "figure.png" };
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    char *path = path_join(p->scratch, names[i]);
-    if (path != NULL)
-      unlink(path);
-    free(path);
-  }
-}
-
-static FILE *scratch_open(const plotter *p, const char *name) {
+static FILE *job_open(const plotter *p, const char *name) {
   char *path = path_join(p->scratch, name);
   FILE *f = path == NULL ? NULL : fopen(path, "w");
   if (path != NULL && f == NULL)
@@ -196,22 +189,15 @@ static char *script_folder(void) {
 }
 
 int plotter_open(plotter **to, const char *folder) {
-  const char *temporary = getenv("TMPDIR");
   plotter *p = calloc(1, sizeof *p);
   *to = p;
   if (p == NULL || (p->folder = strdup(folder)) == NULL)
     return fail(FILES, "out of memory");
   if ((p->scripts = script_folder()) == NULL)
     return FILES;
-  if ((p->scratch = path_join(temporary != NULL && *temporary ? temporary : "/tmp", "segattn-report-XXXXXX")) == NULL)
+  if ((p->scratch = scratch_open()) == NULL)
     return FILES;
-  if (mkdtemp(p->scratch) == NULL) {
-    int status = fail(FILES, "%s: cannot make a folder for scratch: %s (TMPDIR names its place)", p->scratch, strerror(errno));
-    free(p->scratch);
-    p->scratch = NULL;
-    return status;
-  }
-  FILE *job = scratch_open(p, "job.gp");        /* an empty job: is there a gnuplot? */
+  FILE *job = job_open(p, "job.gp");        /* an empty job: is there a gnuplot? */
   if (job == NULL || fclose(job) != 0)
     return FILES;
   return run_gnuplot(p, folder);
@@ -220,12 +206,8 @@ int plotter_open(plotter **to, const char *folder) {
 void plotter_close(plotter *p) {
   if (p == NULL)
     return;
-  if (p->scratch != NULL) {
-    scratch_clear(p);
-    rmdir(p->scratch);
-  }
+  scratch_close();
   free(p->folder);
-  free(p->scratch);
   free(p->scripts);
   free(p);
 }
@@ -265,8 +247,8 @@ static int picture_move(const plotter *p, const char *format, const char *base, 
 
 static int job_write(const plotter *p, const report *r, const figure *f, const group *g, int columns, const char *formats) {
   canvas c = { .width = columns == 1 ? 85 : 175, .columns = columns };
-  c.job = scratch_open(p, "job.gp");
-  c.data = scratch_open(p, "data.txt");
+  c.job = job_open(p, "job.gp");
+  c.data = job_open(p, "data.txt");
   bool written = c.job != NULL && c.data != NULL;
   if (written) {
     f->draw(&c, r, g);
@@ -282,7 +264,7 @@ static int job_write(const plotter *p, const report *r, const figure *f, const g
 
 int plotter_draw(const plotter *p, const report *r, const figure *f, const group *g, int columns, const char *base,
                  const char *formats) {
-  scratch_clear(p);
+  scratch_clear();
   int status = job_write(p, r, f, g, columns, formats);
   if (status == DONE)
     status = run_gnuplot(p, base);

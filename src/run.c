@@ -251,7 +251,7 @@ static int work_through(run *r, const run_options *o) {
     return status;
   if (there < r->e.n_cases) {
     note("%zu of %zu cases are there; %s is written when all are", there, r->e.n_cases, r->output);
-    return DONE;
+    return !o->json || verdict_json(stdout, r->results, r->e.n_cases, NULL) ? DONE : VERDICT_FAIL;
   }
   status = conclude(r, o);
   if (status == DONE || status == VERDICT_FAIL) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "file.h"
 #include "message.h"
 #include "npy.h"
 #include "safetensors.h"
@@ -12,10 +13,10 @@
 
 static const char axis_letter[SEGATTN_AXES + 1] = "bhpd";
 
-/* The letters of `rank` axes that were not named, or NULL.  A mask may leave out batch and heads; anything else of two
-   axes is more likely a mistake.  */
-static const char *default_axes(bool mask, int rank) {
-  return rank == 4 ? "bhpd" : rank == 3 ? "hpd" : rank == 2 && mask ? "pd" : NULL;
+/* The letters of `rank` axes that were not named, or NULL.  A mask may leave out batch and heads, and a number per head all but
+   these; anything else of so few axes is more likely a mistake.  */
+static const char *default_axes(bool mask, bool sinks, int rank) {
+  return rank == 4 ? "bhpd" : rank == 3 ? "hpd" : rank == 2 && mask ? "pd" : rank == 1 && sinks ? "h" : NULL;
 }
 
 static bool axes_good(const char *axes) {
@@ -37,8 +38,8 @@ static const char *split_name(char **path, const char *name) {
 }
 
 int tensor_arrange(array *a, const char *name, const char *axes, int rank) {
-  bool mask = axes && strcmp(axes, "mask") == 0;
-  const char *letters = axes && !mask ? axes : default_axes(mask, rank);
+  bool mask = axes && strcmp(axes, "mask") == 0, sinks = axes && strcmp(axes, "sinks") == 0;
+  const char *letters = axes && !mask && !sinks ? axes : default_axes(mask, sinks, rank);
   int status = DONE;
   if (!letters)
     status = fail(USAGE, "%s: has %d axes, expected 3 (head, position, dim) or 4 (batch, head, position, dim); say what they "
@@ -100,6 +101,14 @@ static int order_axes(array *ordered, const char *name, const array *a, const ch
                   from.shape[axis]);
   }
   return array_gather(ordered, &view);
+}
+
+int tensor_writable(const char *name) {
+  char *path = NULL;
+  split_name(&path, name);
+  int status = file_writable(path ? path : name);
+  free(path);
+  return status;
 }
 
 int tensor_write(const char *name, const array *a, const char *axes, const char *base) {

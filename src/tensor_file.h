@@ -15,6 +15,8 @@ int tensor_read(array *a, const char *name, const char *axes, segattn_format raw
    above: the order of the axes in the file.  base: of logarithms, which a dataset says as its attribute; NULL for
    what is none.  */
 int tensor_write(const char *name, const array *a, const char *axes, const char *base);
+/* Can its file be written?  FILES with the reason.  */
+int tensor_writable(const char *name);
 
 /* What all kinds of file share: the first `rank` axes of a->shape are those of the file, in the order of `axes` (as
    above); afterwards `a` is [batch][head][position][dim].  USAGE, with `a` freed, when the axes do not fit.  */

@@ -223,11 +223,14 @@ static bool case_object(FILE *to, const result *r) {
 
 bool verdict_json(FILE *to, const result *results, size_t n, const char *digest) {
   bool good = true;
+  const char *comma = "";
   fputs("{\"cases\":[", to);
-  for (size_t i = 0; i < n; i++) {
-    fputs(i ? "," : "", to);
-    good = case_object(to, &results[i]) && good;
-  }
+  for (size_t i = 0; i < n; i++)
+    if (results[i].label) {
+      fputs(comma, to);
+      good = case_object(to, &results[i]) && good;
+      comma = ",";
+    }
   fprintf(to, "],\"verdict\":\"%s\",\"digest\":", good ? "pass" : "fail");
   json_text(to, digest);
   fputs("}\n", to);

@@ -17,6 +17,7 @@ const char *verdict_name(enum verdict v);               /* "PASS" */
 
 /* The table of one result file, with coloured verdicts; true when none is FAIL.  */
 bool verdict_table(FILE *to, const result *results, size_t n);
+/* Those of the results that are there (whose label is not NULL); digest NULL: not all are.  */
 bool verdict_json(FILE *to, const result *results, size_t n, const char *digest);
 
 /* The object of `judge --json` for one comparison.  */

@@ -8,8 +8,16 @@
 
 #include "message.h"
 
+/* What the library calls an argument is an option here.  */
 int work_fail(const segattn_error *error) {
-  return fail(error->code == SEGATTN_ENOMEM ? FILES : USAGE, "%s", error->text);
+  static const struct { const char *argument, *option; } known[] = {
+    { "options.isa", "--isa" }, { "options.threads", "--threads" }
+  };
+  int status = error->code == SEGATTN_ENOMEM ? FILES : USAGE;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (!strcmp(error->argument, known[i].argument))
+      return fail(status, "%s%s", known[i].option, error->text + strlen(error->argument));
+  return fail(status, "%s", error->text);
 }
 
 int work_plan(work *w) {

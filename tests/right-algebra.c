@@ -160,7 +160,7 @@ static void merged_at_every_cut(const char *arithmetic, size_t n, double u) {
 /* A row's bytes are the same whether its state has rows across lanes (12 queries) or one by one (1 query).  Queries of 0 with
    keys below 0 give scores of 0 whose signs are not the same.  */
 static void every_row(const char *arithmetic, const char *queries) {
-  size_t size = strcmp(arithmetic, "f64") ? 4 : 8, wrong = 0, bytes_before = 192 + 2 * HEADS * 8 + 48;
+  size_t size = strcmp(arithmetic, "f64") ? 4 : 8, wrong = 0, bytes_before = 160 + HEADS * (2 * 8 + 48) + 48;
   segattn_plan *plan = full_plan(arithmetic, NULL);
   segattn_state *many = absorbed(plan, 0, KEYS, 0, QUERIES);
   saved whole = saved_of(many);

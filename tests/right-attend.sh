@@ -109,6 +109,12 @@ ok "keys further on: are further on" sh -c '! cmp -s gap.npy whole.npy'
 attend few.npy 0 3 --causal --k-start=40 --json -o out.npy
 contains "$stdout" '"k_start":40' "--k-start without a state"
 
+printf '\223NUMPY\001\000v\000%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }" >'one axis.npy'
+tail -c 16 sinks.npy >>'one axis.npy'
+attend few.npy 0 300 --sinks=sinks.npy -o sinks.out.npy
+attend few.npy 0 300 --sinks='one axis.npy' -o 'one axis.out.npy'
+ok "sinks of one axis are those of heads" cmp sinks.out.npy 'one axis.out.npy'
+
 # ---- refused, and as it was ----
 
 printf 'earlier' >out.npy

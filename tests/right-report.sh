@@ -159,5 +159,14 @@ else
   skip "no unprivileged user who can read the tree"
   skip "no unprivileged user who can read the tree"
 fi
+"$SEGATTN" report "$result" -o ended >ended.out 2>&1 &
+ended=$! waited=0
+while [ -z "$(ls -A "$TMPDIR" | grep '^segattn-report-')" ] && [ "$waited" -lt 3000 ] && kill -0 "$ended" 2>/dev/null; do
+  sleep 0.01
+  waited=$((waited + 1))
+done
+kill -TERM "$ended"
+wait "$ended"
+ok "ended by a signal: as by that signal" test $? -eq 143
 ok "no scratch is left behind" test -z "$(ls -A "$TMPDIR" | grep '^segattn-report-')"
 done_testing

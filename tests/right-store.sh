@@ -37,6 +37,18 @@ else
   skip 'no h5dump'
 fi
 
+# What a person should know is said, with heads; a file of a version that counted all heads together is read all the same.
+cat >events.yaml <<'EOF'
+experiment: events
+problem: {q_heads: 4, kv_heads: 2, dim: 8, queries: 3, keys: 70}
+inputs: [{family: uniform, low: 65000, high: 70000}]
+storage: [{q: f32, k: f16, v: f32}]
+EOF
+run_capture "$SEGATTN" run --no-references events.yaml -o events.h5
+contains "$stdout" '; the first at key position' 'events: heads and the first position are in the table'
+run_capture "$SEGATTN" judge events.h5
+contains "$stdout" '    events    saturations' 'events: and in what judge says of the file'
+
 python=${SEGATTN_PYTHON:-python3}
 cat >read.py <<'EOF'
 import importlib, os, sys
@@ -57,12 +69,26 @@ def h5py_reads():
             assert [d[0].name.split("/")[-1] for d in v.dims] == ["batch", "kv_head", "key", "dim_v"]
             assert case["query"][:].tolist() == [67, 68, 69] and case["key"].shape == (70,)
             assert case["inputs/mask"].shape == (1, 1, 64, 128)
+            events = case["events"]
+            assert len(events) == 9 and all(e.shape == (4,) and e.dims[0][0] == case["head"] for e in events.values())
+            assert events["rescales"].dtype == np.uint64 and events["first"].dtype == np.int64
+            assert (events["nan"][:] == 0).all() and (events["first"][:] == np.iinfo(np.int64).max).all()
             datasets = []
             case.visititems(lambda name, x: datasets.append((name, x)) if isinstance(x, h5py.Dataset) else None)
             for name, x in datasets:
                 if not x.is_scale:
                     assert all(len(d) == 1 and len(d[0]) == n for d, n in zip(x.dims, x.shape)), name
                     assert x.fletcher32 and x.shuffle and x.compression == "gzip", name
+
+
+def as_before():
+    """Events as attributes, of all heads together."""
+    import h5py
+    with h5py.File("events.h5", "r+") as f:
+        for case in f["cases"].values():
+            del case["events"]
+            for name in ("overflow", "underflow", "rescales", "nan", "inf", "masked_rows"):
+                case.require_group("events").attrs[name] = 5
 
 
 def attention_is_right():
@@ -145,7 +171,7 @@ try:
 except ImportError as e:
     print(e)
     sys.exit(77)
-{"h5py": h5py_reads, "attention": attention_is_right, "blocks": blocks_are_right}.get(step, lambda: xarray_reads(step))()
+{"h5py": h5py_reads, "attention": attention_is_right, "blocks": blocks_are_right, "before": as_before}.get(step, lambda: xarray_reads(step))()
 EOF
 for step in h5py attention blocks netcdf4 h5netcdf; do
   run_capture "$python" read.py "$step" 's s.h5' 's s.yaml'
@@ -154,4 +180,13 @@ for step in h5py attention blocks netcdf4 h5netcdf; do
   *) is_status 0 "read by python: $step" ;;
   esac
 done
+run_capture "$SEGATTN" judge events.h5
+cp "$stdout" with-heads
+run_capture "$python" read.py before events.h5 events.yaml
+if [ "$status" = 0 ]; then
+  run_capture "$SEGATTN" judge events.h5
+  ok 'events of all heads together: judge says the rest' sh -c "grep -v '    events   ' with-heads | cmp - '$stdout'"
+else
+  skip 'no h5py'
+fi
 done_testing

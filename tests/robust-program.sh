@@ -117,7 +117,7 @@ bool as storage|--store=bool|bool|f8e4m3
 blocks that do not fit|--store=k=q4_0|k.npy has 8|a multiple of 32: q4_0
 a segment of blocks that do not fit|--segments=1,2:v=q5_1|v.npy has 8|a multiple of 32: q5_1
 an unknown arithmetic|--arithmetic=f31|f31|f64
-an unknown instruction set|--isa=pdp11|pdp11|portable
+an unknown instruction set|--isa=pdp11|segattn: --isa is 'pdp11'|portable
 -2 threads|--threads=-2|threads|-2
 axes of another alphabet|--axes=q=hpx|axes|hpx
 axes of an unknown tensor|--axes=w=hpd|axes|w
@@ -148,6 +148,12 @@ an output in no folder|3|--output=nowhere/o.npy|nowhere/o.npy|
 lse in the place of out|2|--lse=out.npy|out.npy|
 ROWS
 
+printf 'earlier' >earlier.npy
+for lse in 'no such folder/lse.npy' 'no such folder/lse.h5:/lse' .; do
+  run_capture "$SEGATTN" attend --q=q.npy --k=k.npy --v=v.npy -o earlier.npy --lse="$lse"
+  refused 3 "attend: an lse that cannot be written" 'cannot be written'
+  ok "attend: then out is not written either" test "$(cat earlier.npy)" = earlier
+done
 run_capture "$SEGATTN" attend --q=q.npy --k=k.npy --v=v.npy --mask=mask.npy -o 'a file.h5:/out' --lse='the lse.npy'
 is_status 0 "attend: names with blanks"
 ok "attend: both outputs are there" test -s 'a file.h5' -a -s 'the lse.npy'
@@ -194,6 +200,13 @@ for pattern in 'no such case' '['; do
   run_capture "$SEGATTN" run --no-references -o 'whole result.h5' 'an experiment.yaml' --only "$pattern"
   refused 2 "run: a pattern that no case has" "--only '$pattern'" 'an experiment.yaml'
 done
+
+run_capture "$SEGATTN" run --json --fresh --no-references -o 'some.h5' 'an experiment.yaml' --only "$(
+  "$SEGATTN" run --dry-run 'an experiment.yaml' | awk 'NR == 1 { print $1 }')"
+is_status 0 "run --json --only: a part of the cases"
+ok "run --json --only: their verdicts, and no digest of all" \
+  awk '/^{"cases":\[{"id":/ && /"verdict":"pass","digest":null}$/ && !/},{"id":/ { found = 1 } END { exit !found }' "$stdout"
+rm -rf some.h5.cases
 
 # Killed as soon as the first, third ... case is there; each time it goes on.
 killed=0 tries=0
