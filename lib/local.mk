@@ -52,8 +52,8 @@ libsga_la_SOURCES = \
   lib/attend.c lib/bound.c lib/bound_codes.c lib/bound_row.c lib/bound_score.c lib/call.c lib/codes.c lib/cpu.c \
   lib/dispatch.c lib/elementary.c lib/error.c lib/events.c lib/exchange.c lib/finalise.c lib/load.c lib/parallel.c \
   lib/plan.c lib/problem.c lib/save.c lib/segment.c lib/slab.c lib/span.c lib/state.c lib/tensor.c lib/tile.c lib/tree.c \
-  lib/bound.h lib/codes.h \
-  lib/elementary.h lib/internal.h lib/span.h lib/saved.h lib/state.h lib/format/bf16.c lib/format/block.c lib/format/bool.c \
+  lib/bound.h lib/codes.h lib/elementary.h lib/internal.h lib/span.h lib/saved.h lib/state.h \
+  lib/format/bf16.c lib/format/block.c lib/format/bool.c \
   lib/format/f16.c lib/format/f32.c lib/format/f64.c lib/format/f8e4m3.c lib/format/f8e5m2.c lib/format/format.c \
   lib/format/iq4_nl.c lib/format/q4_0.c lib/format/q4_1.c lib/format/q5_0.c lib/format/q5_1.c lib/format/q8_0.c \
   lib/format/block.h lib/format/f16.h lib/format/format.h

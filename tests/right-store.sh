@@ -171,7 +171,8 @@ try:
 except ImportError as e:
     print(e)
     sys.exit(77)
-{"h5py": h5py_reads, "attention": attention_is_right, "blocks": blocks_are_right, "before": as_before}.get(step, lambda: xarray_reads(step))()
+steps = {"h5py": h5py_reads, "attention": attention_is_right, "blocks": blocks_are_right, "before": as_before}
+steps.get(step, lambda: xarray_reads(step))()
 EOF
 for step in h5py attention blocks netcdf4 h5netcdf; do
   run_capture "$python" read.py "$step" 's s.h5' 's s.yaml'
