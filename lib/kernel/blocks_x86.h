@@ -37,7 +37,8 @@ static inline float half_at(const char *p) {
   return _cvtsh_ss(h);
 }
 
-static inline __attribute__((always_inline)) void decode_blocks(sga_stored stored, size_t bytes, const char *p, num *to, size_t n) {
+static inline __attribute__((always_inline)) void decode_blocks(sga_stored stored, size_t bytes, const char *p, num *to,
+                                                                size_t n) {
   const bool shifted = stored == SGA_Q4_1 || stored == SGA_Q5_1;
   for (const num *end = to + n; to < end; to += 32, p += bytes) {
     vec d = vec_set1(half_at(p)), m = vec_set1(shifted ? half_at(p + 2) : 0);

@@ -44,7 +44,8 @@ typedef struct sga_score {
 
 /* What keys and values are stored as where the kernel reads them: numbers, or what it decodes (f32 arithmetic).  */
 typedef enum sga_stored {
-  SGA_NUMBERS, SGA_F16, SGA_BF16, SGA_F8E4M3, SGA_F8E5M2, SGA_Q8_0, SGA_Q4_0, SGA_Q4_1, SGA_Q5_0, SGA_Q5_1, SGA_IQ4_NL, SGA_OTHER
+  SGA_NUMBERS, SGA_F16, SGA_BF16, SGA_F8E4M3, SGA_F8E5M2, SGA_Q8_0, SGA_Q4_0, SGA_Q4_1, SGA_Q5_0, SGA_Q5_1,
+  SGA_IQ4_NL, SGA_OTHER
 } sga_stored;
 
 /* Keys of one block (a piece of it where a segment ends inside), for up to SGA_ROWS rows that share the keys.  */
@@ -125,7 +126,7 @@ typedef struct sga_kernel {
   void (*absorb_lanes)(const sga_lanes *tile);                          /* the same, many rows */
   void (*join)(sga_rows left, sga_rows right, size_t n, size_t dim);    /* rule 5: left <- left + right */
   void (*join_lanes)(sga_rows left, sga_rows right, size_t dim);        /* the same, SGA_LANES lanes */
-  void (*decode)(sga_stored stored, const void *from, void *to, size_t n);      /* n elements side by side to numbers, whole blocks */
+  void (*decode)(sga_stored stored, const void *from, void *to, size_t n);      /* n elements side by side, whole blocks */
   void (*clear)(sga_rows rows, size_t n, size_t dim);                   /* the empty accumulator */
   void (*sink)(sga_rows row, size_t dim, double t);                     /* rule 6: joins one key of value 0 to one row */
   void (*sink_lanes)(sga_rows rows, size_t dim, const double *t);       /* to each lane; none where t is -inf */
