@@ -26,7 +26,8 @@ typedef struct common {
   double loss;                  /* sum of `loss` / certain */
   double kappa;                 /* relative error of `weight` */
   double error;                 /* largest error of a t */
-  double chain_l, chain_o;      /* gamma of the longest chain */
+  double chain_l, chain_o;      /* of the sums, relative to the sum of their terms' magnitudes (lemmas 4 and 9) */
+  double quotient, lost;        /* of the division: relative, and absolute */
   double underflow;             /* of o and of l, absolute, divided by l (lemma 6) */
 } common;
 
@@ -68,6 +69,11 @@ static void weights(sga_bound_row *r, common *c) {
   c->loss = inflate(loss, (double)c->n) / c->certain;
 }
 
+/* Lemma 9: sums that are pairs, of at most `longest` keys of a block, `after` the first of which come keys and joins.  */
+static double pair_chain(double longest, double after, double u) {
+  return (longest > 1 ? u : 0) + (after > 0 ? 2.1 * (after + 3) * (after + 3) * u * u : 0);
+}
+
 /* Roundings that an element of the sums passes (lemma 4), and scalings that may underflow.  */
 static void chains(const sga_bound_row *r, common *c) {
   uint64_t first = 0, last = 0, block = 0;
@@ -82,9 +88,12 @@ static void chains(const sga_bound_row *r, common *c) {
   }
   int height = first == last ? 0 : 64 - __builtin_clzll(first ^ last);
   double joins = least((double)height, most(blocks - 1, 0)) + (sga_bound_has_sink(r) ? 1 : 0);
-  c->chain_o = gamma_of(longest + joins, r->type->u);
-  c->chain_l = gamma_of(most(longest - 1, 0) + joins, r->type->u);
-  c->underflow = 1.5 * r->type->tiny * ((double)c->n + blocks + 1);
+  double u = r->type->u, after = most(longest - 1, 0) + joins, pairs = r->plan->kernel->parts > 1;
+  c->chain_o = pairs ? pair_chain(longest, after, u) : gamma_of(longest + joins, u);
+  c->chain_l = pairs ? pair_chain(longest, after, u) : gamma_of(after, u);
+  c->quotient = pairs ? u * (1 + 0x1p-19) : u;
+  c->lost = (pairs ? 4 : 1) * r->type->tiny;
+  c->underflow = (pairs ? 3 : 1.5) * r->type->tiny * ((double)c->n + blocks + 1);
 }
 
 /* ---- values ---- */
@@ -130,8 +139,8 @@ static double element(const sga_bound_row *r, const common *c, size_t d) {
   double n = (double)c->n, largest = most(fabs(r->low[d]), fabs(r->high[d])), kappa = 2 * c->kappa;
   if (isnan(r->sum[d]) || (r->low[d] < -0x1.fffffffffffffp1023 && r->high[d] > 0x1.fffffffffffffp1023))
     return (double)NAN;
-  if (r->sum[d] == 0 || c->n == 0)
-    return isfinite(r->sum[d]) ? 0 : (double)INFINITY;
+  if (r->sum[d] == 0 || c->n == 0)              /* a weight of 0 times a value that the arithmetic has as inf is NaN */
+    return r->sum[d] < a->max ? 0 : (double)INFINITY;
   double top = sga_exp2(least(c->span, HEADROOM) + 0.6);        /* a weight is at most that */
   if (!(1.01 * (top * r->sum[d]) < a->max))
     return (double)INFINITY;
@@ -144,7 +153,7 @@ static double element(const sga_bound_row *r, const common *c, size_t d) {
              mass * (decode + c->chain_l * (y + dy));
   b = b / ((1 - loss) * (1 - c->chain_l) * (1 - 2 * c->underflow)) + c->underflow * (1 + y + dy);
   b = loss < 1 ? least(b, hull) : hull;
-  return inflate(b + a->u * (least(y + dy, largest) + b) + a->tiny, 2 * n);
+  return inflate(b + c->quotient * (least(y + dy, largest) + b) + c->lost, 2 * n);
 }
 
 /* Theorem 2.  */

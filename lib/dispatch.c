@@ -23,33 +23,33 @@
 
 #include "internal.h"
 
-extern const sga_kernel sga_kernel_f32_portable, sga_kernel_f64_portable, sga_kernel_i8_portable;
+extern const sga_kernel sga_kernel_f32_portable, sga_kernel_f64_portable, sga_kernel_f32c_portable, sga_kernel_i8_portable;
 #ifdef SGA_HAVE_AVX2
-extern const sga_kernel sga_kernel_f32_avx2, sga_kernel_f64_avx2, sga_kernel_i8_avx2;
+extern const sga_kernel sga_kernel_f32_avx2, sga_kernel_f64_avx2, sga_kernel_f32c_avx2, sga_kernel_i8_avx2;
 #endif
 #ifdef SGA_HAVE_AVX512
-extern const sga_kernel sga_kernel_f32_avx512, sga_kernel_f64_avx512, sga_kernel_i8_avx512;
+extern const sga_kernel sga_kernel_f32_avx512, sga_kernel_f64_avx512, sga_kernel_f32c_avx512, sga_kernel_i8_avx512;
 #endif
 #ifdef SGA_HAVE_AVX512VNNI
 extern const sga_kernel sga_kernel_i8_avx512vnni;
 #endif
 #ifdef SGA_HAVE_NEON
-extern const sga_kernel sga_kernel_f32_neon, sga_kernel_f64_neon, sga_kernel_i8_neon;
+extern const sga_kernel sga_kernel_f32_neon, sga_kernel_f64_neon, sga_kernel_f32c_neon, sga_kernel_i8_neon;
 #endif
 
 static const sga_kernel *const kernels[] = {
-  &sga_kernel_f32_portable, &sga_kernel_f64_portable, &sga_kernel_i8_portable,
+  &sga_kernel_f32_portable, &sga_kernel_f64_portable, &sga_kernel_f32c_portable, &sga_kernel_i8_portable,
 #ifdef SGA_HAVE_AVX2
-  &sga_kernel_f32_avx2, &sga_kernel_f64_avx2, &sga_kernel_i8_avx2,
+  &sga_kernel_f32_avx2, &sga_kernel_f64_avx2, &sga_kernel_f32c_avx2, &sga_kernel_i8_avx2,
 #endif
 #ifdef SGA_HAVE_AVX512
-  &sga_kernel_f32_avx512, &sga_kernel_f64_avx512, &sga_kernel_i8_avx512,
+  &sga_kernel_f32_avx512, &sga_kernel_f64_avx512, &sga_kernel_f32c_avx512, &sga_kernel_i8_avx512,
 #endif
 #ifdef SGA_HAVE_AVX512VNNI
   &sga_kernel_i8_avx512vnni,
 #endif
 #ifdef SGA_HAVE_NEON
-  &sga_kernel_f32_neon, &sga_kernel_f64_neon, &sga_kernel_i8_neon,
+  &sga_kernel_f32_neon, &sga_kernel_f64_neon, &sga_kernel_f32c_neon, &sga_kernel_i8_neon,
 #endif
 };
 enum { KERNELS = sizeof kernels / sizeof *kernels };

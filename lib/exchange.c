@@ -154,10 +154,10 @@ static double import_row(const segattn_plan *plan, const sums *x, size_t batch, 
     r.m = reference_of(plan, x, M, 1).m;
   double factor = sga_exp2(r.rest);
   sga_number_set(plan, row.e, 0, r.e);
-  sga_number_set(plan, row.l, 0, ldexp(S, -r.shift) * factor);
+  sga_sum_l_set(plan, row, ldexp(S, -r.shift) * factor);
   for (size_t d = 0; d < plan->problem.dim_v; d++) {
     double o = empty && !x->S ? 0 : poisoned ? (double)NAN : value_of(x->O, batch, head, query, d);
-    sga_number_set(plan, row.o, d, ldexp(o, -r.shift) * factor);
+    sga_sum_o_set(plan, row, d, ldexp(o, -r.shift) * factor);
   }
   return r.m;
 }
@@ -165,7 +165,7 @@ static double import_row(const segattn_plan *plan, const sums *x, size_t batch, 
 static void import_rows(segattn_state *s, size_t batch, const sums *x) {
   sga_sequence *q = &s->sequences[batch];
   const segattn_queries queries = sga_state_shape(s);
-  double room[2 + SEGATTN_MAX_DIM];
+  double room[SGA_ROW];
   const sga_rows row = { room, room + 1, room + 2 };
   for (size_t tile = 0; tile < q->slabs.tiles; tile++) {
     sga_tile t;

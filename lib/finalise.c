@@ -40,14 +40,14 @@ typedef struct outputs {
 /* S and O from the root's: relative to M instead of e.  */
 static void export_row(const segattn_plan *plan, const sga_tile *t, size_t i, sga_rows row, const outputs *x) {
   size_t head = t->head[i], query = t->query[i];
-  double m = sga_number(plan, t->m, i), e = sga_number(plan, row.e, 0), l = sga_number(plan, row.l, 0);
+  double m = sga_number(plan, t->m, i), e = sga_number(plan, row.e, 0), l = sga_sum_l(plan, row, 1, 0);
   double factor = m > -(double)INFINITY ? sga_exp2(e - m) : 1, M = m * SGA_LN2 + 0, S = l * factor + 0;
   if (x->M)
     memcpy(sga_at(x->M, t->batch, head, query), &M, sizeof M);
   if (x->S)
     memcpy(sga_at(x->S, t->batch, head, query), &S, sizeof S);
   for (size_t d = 0; x->O && d < plan->problem.dim_v; d++) {
-    double o = sga_number(plan, row.o, d) * factor;
+    double o = sga_sum_o(plan, row, d) * factor;
     o = o != o ? (double)NAN : o + 0;
     memcpy(sga_at(x->O, t->batch, head, query) + (ptrdiff_t)d * x->O->stride[SEGATTN_DIM], &o, sizeof o);
   }
@@ -55,7 +55,7 @@ static void export_row(const segattn_plan *plan, const sga_tile *t, size_t i, sg
 
 /* lse to base 2 = e + log2 l: e is exact, the rest at most 2 ulp of log2 l.  */
 static void lse_2_row(const sga_tile *t, size_t i, sga_rows row, const segattn_tensor *lse) {
-  double e = sga_number(t->plan, row.e, 0), l = sga_number(t->plan, row.l, 0);
+  double e = sga_number(t->plan, row.e, 0), l = sga_sum_l(t->plan, row, 1, 0);
   double x = l == 0 ? -(double)INFINITY : e + sga_log(l) * SGA_LOG2E;
   x = x != x ? (double)NAN : x + 0;
   sga_format_of(lse->format)->from_f64(&x, sga_at(lse, t->batch, t->head[i], t->query[i]), (ptrdiff_t)sizeof x, 1);
@@ -79,7 +79,7 @@ static void evaluate_tiles(void *job, int thread) {
     sga_tree tree;
     sga_scratch scratch;
     char *copy[SGA_SLABS];
-    double room[2 + SEGATTN_MAX_DIM];
+    double room[SGA_ROW];
     sga_slabs slabs = { .slab = copy };
     sga_state_tile(v->s, &v->queries, i, thread, &t, &tree, &scratch);
     sga_rows root = root_of(v->s, &t, thread, &slabs);

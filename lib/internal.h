@@ -67,6 +67,7 @@ struct segattn_plan {
   segattn_format number;        /* SEGATTN_F32 or SEGATTN_F64 */
   size_t group;                 /* query heads of a KV head */
   size_t pad_k, pad_v;          /* dims rounded up to SGA_PAD; dim_k to whole blocks of codes where scores are of codes */
+  size_t width;                 /* numbers of o in an accumulator: pad_v, or more where sums are pairs */
   size_t keys;                  /* announced */
   size_t thread_work;
   int threads;
@@ -98,6 +99,8 @@ segattn_status sga_segment_check(const segattn_plan *plan, const segattn_queries
 void sga_reach(const segattn_problem *p, int64_t query, int64_t start, size_t keys, size_t *first, size_t *last);
 
 /* ---- the tree of accumulators ---- */
+
+enum { SGA_ROW = 2 + SEGATTN_MAX_DIM + SGA_PAD };        /* doubles in which any accumulator has room */
 
 enum { SGA_NODES = 256, SGA_SLABS = SGA_NODES + 2 };    /* a range absorbed in order needs at most 2 x 57 nodes */
 
@@ -158,11 +161,18 @@ void sga_slab_joins(const segattn_plan *plan, const sga_slabs *slabs, size_t til
 void sga_slab_clear(const segattn_plan *plan, const sga_slabs *slabs, int number, size_t tile);
 void sga_slab_copy(const segattn_plan *plan, const sga_slabs *to, size_t to_tile, const sga_slabs *from, size_t tile,
                    int number);
-/* Row i of a tile as a row: where it lies, or copied into `room` (2 + pad_v numbers).  */
+/* Row i of a tile as a row: where it lies, or copied into `room` (2 + width numbers).  */
 sga_rows sga_slab_row(const segattn_plan *plan, const sga_slabs *slabs, sga_rows tile, size_t i, void *room);
 
 /* Row i of a tile <- `row`, as _row gives it with `room`; dimensions past dim_v stay as they are.  */
 void sga_slab_row_set(const segattn_plan *plan, const sga_slabs *slabs, sga_rows tile, size_t i, sga_rows row);
+
+/* Sums of one row, and l of lane i of rows across `lanes` lanes, low parts included, where they are numbers.
+   `set` splits x into high and low parts, each rounded.  */
+double sga_sum_l(const segattn_plan *plan, sga_rows rows, size_t lanes, size_t i);
+double sga_sum_o(const segattn_plan *plan, sga_rows row, size_t d);
+void sga_sum_l_set(const segattn_plan *plan, sga_rows row, double x);
+void sga_sum_o_set(const segattn_plan *plan, sga_rows row, size_t d, double x);
 
 double sga_number(const segattn_plan *plan, const void *numbers, size_t i);
 void sga_number_set(const segattn_plan *plan, void *numbers, size_t i, double x);       /* rounded */

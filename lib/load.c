@@ -166,6 +166,23 @@ static const char *row_fault(double m, double e, double l, double largest) {
   return NULL;
 }
 
+/* What of row i's low parts beside its sums cannot be; NULL: nothing.  */
+static const char *low_fault(const segattn_state *s, const unsigned char *sums, size_t i) {
+  size_t rows = saved_rows(s), size = s->plan->kernel->size, dim = s->plan->problem.dim_v;
+  const unsigned char *low = sums + saved_low(s) * size;
+  double l = get_number(sums + (rows + i) * size, size), rest = get_number(low + i * size, size);
+  if (isfinite(l) && fabs(rest) > l)
+    return "a low part of S above S";
+  for (size_t d = 0; d < dim; d++) {
+    double x = get_number(low + (rows + i * dim + d) * size, size);
+    if (isinf(x))
+      return "a low part of O that is inf";
+    if (l == 0 && (x < 0 || x > 0))
+      return "a low part of O without S";
+  }
+  return NULL;
+}
+
 static segattn_status sums_check(const reader *r, const segattn_state *s, size_t batch, const unsigned char *m,
                                  const unsigned char *sums) {
   size_t rows = saved_rows(s), size = s->plan->kernel->size, dim = s->plan->problem.dim_v;
@@ -177,6 +194,8 @@ static segattn_status sums_check(const reader *r, const segattn_state *s, size_t
       double o = get_number(sums + (2 * rows + i * dim + d) * size, size);
       fault = o < 0 || o > 0 ? "O without S" : NULL;
     }
+    if (s->plan->kernel->parts > 1 && !fault)
+      fault = low_fault(s, sums, i);
     if (fault)
       return DAMAGED(r, "has %s at batch %zu, head %zu, query %zu, which no keys give", fault, batch, i / s->queries,
                      i % s->queries);
@@ -255,12 +274,18 @@ static void row_store(const segattn_state *s, sga_sequence *q, size_t tile, size
                       const unsigned char *sums) {
   const segattn_plan *plan = s->plan;
   size_t size = plan->kernel->size, rows = saved_rows(s), dim = plan->problem.dim_v;
-  double room[2 + SEGATTN_MAX_DIM];
+  double room[SGA_ROW];
   const sga_rows x = { room, room + 1, room + 2 };
   sga_number_set(plan, x.e, 0, get_number(sums + row * size, size));
   sga_number_set(plan, x.l, 0, get_number(sums + (rows + row) * size, size));
   for (size_t d = 0; d < dim; d++)
     sga_number_set(plan, x.o, d, get_number(sums + (2 * rows + row * dim + d) * size, size));
+  if (plan->kernel->parts > 1) {
+    const unsigned char *low = sums + saved_low(s) * size;
+    sga_number_set(plan, x.o, 2 * plan->pad_v, get_number(low + row * size, size));
+    for (size_t d = 0; d < dim; d++)
+      sga_number_set(plan, x.o, plan->pad_v + d, get_number(low + (rows + row * dim + d) * size, size));
+  }
   sga_slab_row_set(plan, &q->slabs, sga_slab_tile(plan, &q->slabs, slab, tile), i, x);
 }
 

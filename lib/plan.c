@@ -58,6 +58,7 @@ static void resolve(segattn_plan *plan, const segattn_options *o) {
   plan->group = p->q_heads / p->kv_heads;
   plan->pad_k = padded(p->dim_k, plan->kernel->coder ? SGA_CODES : SGA_PAD);
   plan->pad_v = padded(p->dim_v, SGA_PAD);
+  plan->width = sga_width(plan->kernel->parts, plan->pad_v);
   plan->keys = o->keys;
   plan->thread_work = o->thread_work ? o->thread_work : THREAD_WORK;
   plan->threads = o->threads ? o->threads : default_threads();

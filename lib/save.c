@@ -9,6 +9,8 @@
    The checksum is CRC-64/XZ: it sees every change within 64 neighbouring bits, all others but one in 2^64, and other programs
    have it.  Eight bytes a step: a state of many queries has hundreds of megabytes.  */
 
+#include <math.h>
+
 #include "saved.h"
 
 /* ---- the checksum ---- */
@@ -107,11 +109,28 @@ static unsigned char *put_header(const segattn_state *s, const void *tag, unsign
 
 /* ---- a batch element ---- */
 
+/* A low part; NaN for inf too: which of the two it is tells how the sums were made and nothing of their value.  */
+static void put_low(const segattn_plan *plan, unsigned char *to, double low) {
+  put_number(to, plan->kernel->size, isfinite(low) ? low + 0 : (double)NAN);
+}
+
+static void put_low_row(const segattn_state *s, unsigned char *to, size_t row, sga_rows x) {
+  const segattn_plan *plan = s->plan;
+  size_t size = plan->kernel->size, rows = saved_rows(s), dim = plan->problem.dim_v;
+  to += saved_low(s) * size;
+  put_low(plan, to + row * size, sga_number(plan, x.o, 2 * plan->pad_v));
+  to += (rows + row * dim) * size;
+  for (size_t d = 0; d < dim; d++)
+    put_low(plan, to + d * size, sga_number(plan, x.o, plan->pad_v + d));
+}
+
 static void put_row(const segattn_state *s, unsigned char *to, size_t row, sga_rows x) {
   const segattn_plan *plan = s->plan;
   size_t size = plan->kernel->size, rows = saved_rows(s), dim = plan->problem.dim_v;
   put_number(to + row * size, size, sga_number(plan, x.e, 0) + 0);
   put_number(to + (rows + row) * size, size, sga_number(plan, x.l, 0));
+  if (plan->kernel->parts > 1)
+    put_low_row(s, to, row, x);
   to += (2 * rows + row * dim) * size;
   for (size_t d = 0; d < dim; d++)
     put_number(to + d * size, size, sga_number(plan, x.o, d));
@@ -122,7 +141,7 @@ static unsigned char *put_slab(const segattn_state *s, size_t batch, int slab, u
   const sga_sequence *q = &s->sequences[batch];
   const segattn_queries queries = sga_state_shape(s);
   size_t size = s->plan->kernel->size;
-  double room[2 + SEGATTN_MAX_DIM];
+  double room[SGA_ROW];
   for (size_t tile = 0; tile < q->slabs.tiles; tile++) {
     sga_tile t;
     sga_tile_number(&t, s->plan, &queries, SGA_TILE, batch * q->slabs.tiles + tile);

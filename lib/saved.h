@@ -91,16 +91,20 @@ static inline double get_number(const unsigned char *from, size_t size) {
   return size == sizeof f ? (double)f : get_f64(from);
 }
 
-/* Rows of a batch element, and the bytes of what it holds of each: its m; an accumulator (e, l, o).  */
+/* Rows of a batch element, and the bytes of what it holds of each: its m; an accumulator (e, l, o), and where sums are pairs
+   the low parts of l and o behind it.  */
 static inline size_t saved_rows(const segattn_state *s) { return s->plan->problem.q_heads * s->queries; }
 static inline size_t saved_m_bytes(const segattn_state *s) { return saved_rows(s) * s->plan->kernel->size; }
 static inline size_t saved_sum_bytes(const segattn_state *s) {
-  return saved_rows(s) * (2 + s->plan->problem.dim_v) * s->plan->kernel->size;
+  return saved_rows(s) * (1 + (size_t)s->plan->kernel->parts * (1 + s->plan->problem.dim_v)) * s->plan->kernel->size;
 }
 
 /* Where the numbers of a row lie among those of its batch element.  */
 static inline size_t saved_row(const segattn_state *s, const sga_tile *t,
                                size_t i) { return t->head[i] * s->queries + t->query[i]; }
+
+/* Of an accumulator's bytes, numbers before those of the low parts.  */
+static inline size_t saved_low(const segattn_state *s) { return saved_rows(s) * (2 + s->plan->problem.dim_v); }
 
 uint64_t sga_checksum(const unsigned char *bytes, size_t n);
 

@@ -120,7 +120,8 @@ void segattn_alibi_slopes(size_t heads, double *slopes);
 /* ---- the plan ---- */
 
 typedef struct segattn_options {
-  const char *arithmetic;       /* "f32" (default when NULL), "f64", or "i8": scores of 8-bit codes, all else f32 (BOUNDS) */
+  const char *arithmetic;       /* "f32" (default when NULL), "f64", "f32c" (f32 with compensated sums) or "i8" (scores of
+                                   8-bit codes, all else f32): BOUNDS, section 1 */
   const char *isa;              /* "portable", "avx2", "avx512"; NULL: SEGATTN_ISA, else the best of the machine */
   int threads;                  /* 0: OMP_NUM_THREADS, else the machine's */
   size_t keys;                  /* keys a state is expected to absorb; it grows when there are more */

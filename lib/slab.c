@@ -24,7 +24,7 @@ static size_t aligned_rows(const sga_slabs *s) {
 }
 
 static size_t tile_bytes(const segattn_plan *plan, const sga_slabs *s) {
-  return (2 * aligned_rows(s) + s->tile_rows * plan->pad_v) * plan->kernel->size;
+  return (2 * aligned_rows(s) + s->tile_rows * plan->width) * plan->kernel->size;
 }
 
 size_t sga_slab_bytes(const segattn_plan *plan, const sga_slabs *slabs) {
@@ -39,7 +39,7 @@ sga_rows sga_slab_tile(const segattn_plan *plan, const sga_slabs *slabs, int num
 
 sga_rows sga_slab_lanes(const segattn_plan *plan, sga_rows tile, size_t row) {
   size_t size = plan->kernel->size;
-  return (sga_rows){ (char *)tile.e + row * size, (char *)tile.l + row * size, (char *)tile.o + row * plan->pad_v * size };
+  return (sga_rows){ (char *)tile.e + row * size, (char *)tile.l + row * size, (char *)tile.o + row * plan->width * size };
 }
 
 void sga_slab_joins(const segattn_plan *plan, const sga_slabs *slabs, size_t tile, const sga_join *joins, int n) {
@@ -70,20 +70,52 @@ sga_rows sga_slab_row(const segattn_plan *plan, const sga_slabs *slabs, sga_rows
   const char *lane = (char *)sga_slab_lanes(plan, tile, i - i % SGA_LANES).o + i % SGA_LANES * size;
   memcpy(p, (char *)tile.e + i * size, size);
   memcpy(p + size, (char *)tile.l + i * size, size);
-  for (size_t d = 0; d < plan->pad_v; d++)
+  for (size_t d = 0; d < plan->width; d++)
     memcpy(p + (2 + d) * size, lane + d * SGA_LANES * size, size);
   return (sga_rows){ p, p + size, p + 2 * size };
 }
 
 void sga_slab_row_set(const segattn_plan *plan, const sga_slabs *slabs, sga_rows tile, size_t i, sga_rows row) {
-  size_t size = plan->kernel->size, dim = plan->problem.dim_v;
-  char *lane = (char *)sga_slab_lanes(plan, tile, i - i % SGA_LANES).o + i % SGA_LANES * size;
+  size_t size = plan->kernel->size, step = slabs->many ? SGA_LANES * size : size;
+  char *at = slabs->many ? (char *)sga_slab_lanes(plan, tile, i - i % SGA_LANES).o + i % SGA_LANES * size
+                         : sga_slab_lanes(plan, tile, i).o;
   memcpy((char *)tile.e + i * size, row.e, size);
   memcpy((char *)tile.l + i * size, row.l, size);
-  if (!slabs->many)
-    memcpy(sga_slab_lanes(plan, tile, i).o, row.o, dim * size);
-  for (size_t d = 0; slabs->many && d < dim; d++)
-    memcpy(lane + d * SGA_LANES * size, (char *)row.o + d * size, size);
+  for (size_t part = 0; part < plan->width; part += plan->pad_v)        /* o, its low parts, that of l */
+    for (size_t d = part; d < part + plan->problem.dim_v && d <= 2 * plan->pad_v; d++)
+      memcpy(at + d * step, (char *)row.o + d * size, size);
+}
+
+/* ---- numbers ---- */
+
+static double sum_of(double high, double low) {
+  return isfinite(low) ? high + low : high;
+}
+
+static double low_part(const segattn_plan *plan, double x) {
+  return isfinite(x) ? x - sga_round(plan, x) : (double)NAN;
+}
+
+double sga_sum_l(const segattn_plan *plan, sga_rows rows, size_t lanes, size_t i) {
+  double high = sga_number(plan, rows.l, i);
+  return plan->kernel->parts == 1 ? high : sum_of(high, sga_number(plan, rows.o, 2 * plan->pad_v * lanes + i));
+}
+
+double sga_sum_o(const segattn_plan *plan, sga_rows row, size_t d) {
+  double high = sga_number(plan, row.o, d);
+  return plan->kernel->parts == 1 ? high : sum_of(high, sga_number(plan, row.o, plan->pad_v + d));
+}
+
+void sga_sum_l_set(const segattn_plan *plan, sga_rows row, double x) {
+  sga_number_set(plan, row.l, 0, x);
+  if (plan->kernel->parts > 1)
+    sga_number_set(plan, row.o, 2 * plan->pad_v, low_part(plan, x));
+}
+
+void sga_sum_o_set(const segattn_plan *plan, sga_rows row, size_t d, double x) {
+  sga_number_set(plan, row.o, d, x);
+  if (plan->kernel->parts > 1)
+    sga_number_set(plan, row.o, plan->pad_v + d, low_part(plan, x));
 }
 
 double sga_number(const segattn_plan *plan, const void *numbers, size_t i) {
@@ -173,7 +205,7 @@ static void output_row(const sga_tile *t, size_t i, sga_rows row, const segattn_
   if (sink_of(t, i) > -(double)INFINITY)
     plan->kernel->sink(row, plan->pad_v, sink_of(t, i));
   if (lse)
-    store_lse(t, i, sga_number(plan, row.e, 0), sga_number(plan, row.l, 0), lse);
+    store_lse(t, i, sga_number(plan, row.e, 0), sga_sum_l(plan, row, 1, 0), lse);
   if (out) {
     plan->kernel->divide(row, plan->pad_v);
     store_row(out, sga_at(out, t->batch, t->head[i], t->query[i]), plan, row.o, plan->problem.dim_v,
@@ -209,7 +241,7 @@ static void output_lanes(const sga_tile *t, size_t first, size_t n, sga_rows row
   if (plan->problem.sinks)
     plan->kernel->sink_lanes(rows, plan->pad_v, sinks);
   for (size_t i = 0; lse && i < n; i++)
-    store_lse(t, first + i, sga_number(plan, rows.e, i), sga_number(plan, rows.l, i), lse);
+    store_lse(t, first + i, sga_number(plan, rows.e, i), sga_sum_l(plan, rows, SGA_LANES, i), lse);
   if (out) {
     plan->kernel->divide_lanes(rows, plan->pad_v);
     store_lanes(t, first, n, rows, out);

@@ -115,7 +115,7 @@ segattn_status segattn_state_alloc(segattn_state **state, const segattn_plan *pl
   s->batch = queries->q.shape[SEGATTN_BATCH];
   s->queries = queries->q.shape[SEGATTN_POS];
   bool overflow = __builtin_mul_overflow(s->queries, plan->problem.q_heads, &rows) ||
-                  __builtin_mul_overflow(rows, (2 + plan->pad_v) * sizeof(double) * 2, &bytes);
+                  __builtin_mul_overflow(rows, (2 + plan->width) * sizeof(double) * 2, &bytes);
   s->rows = overflow ? 0 : rows;
   if (overflow || !state_memory(s, queries)) {
     segattn_state_free(s);
@@ -239,7 +239,7 @@ static segattn_status merge_check(const segattn_state *into, const segattn_state
     return sga_fail(error, SEGATTN_EINVAL, into ? "from" : "into", "is NULL");
   if (into == from)
     return sga_fail(error, SEGATTN_EALIAS, "from", "is the same state as into");
-  if (into->plan->number != from->plan->number)
+  if (strcmp(into->plan->kernel->arithmetic, from->plan->kernel->arithmetic))
     return sga_fail(error, SEGATTN_EINVAL, "from", "has arithmetic %s, expected %s as in into", from->plan->kernel->arithmetic,
                     into->plan->kernel->arithmetic);
   segattn_status status = sga_problem_same(&from->plan->problem, "from", &into->plan->problem, "into", error);

@@ -41,7 +41,8 @@ static const struct argp_option options[] = {
     "q4_0 q4_1 q5_0 q5_1 iq4_nl); what raw 8- and 16-bit types are", 3 },
   { "saturate", OPT_SATURATE, NULL, 0,
     "numbers beyond a float format's largest are stored as that, not as inf (f8e4m3: NaN)", 3 },
-  { "arithmetic", OPT_ARITHMETIC, "NAME", 0, "f32 (default), f64, or i8: scores of 8-bit codes", 3 },
+  { "arithmetic", OPT_ARITHMETIC, "NAME", 0,
+    "f32 (default), f64, f32c (f32 with compensated sums) or i8 (scores of 8-bit codes)", 3 },
   { "threads", OPT_THREADS, "N", 0, "default: OMP_NUM_THREADS or the machine's", 3 },
   { "isa", OPT_ISA, "NAME", 0, "portable, avx2, avx512, neon (default: SEGATTN_ISA or the best)", 3 },
   { 0 }

@@ -5,8 +5,8 @@
        accurate-bound [problems a family and arithmetic]
 
    Seen to fail without: what underflow may lose (lost-outlier), the chains (one and two keys), the errors of the scores (most),
-   the rounding of q.k (spread, events, one-key), exp2 (two keys), sums of subnormals (two-tiny), the division (one-key);
-   in i8: what the codes cost (most), the roundings of a score of codes (check_codes).  */
+   the rounding of q.k (spread, events, one-key), exp2 (two keys), sums of subnormals (two-tiny), the division (one-key); the
+   sums of pairs of f32c (doubling); in i8: what the codes cost (most), the roundings of a score of codes (check_codes).  */
 
 #include <math.h>
 #include <stdint.h>

@@ -139,10 +139,9 @@ int main(void) {
   fill(q, sizeof q / sizeof *q, 3);
   fill(k, sizeof k / sizeof *k, 2);
   fill(v, sizeof v / sizeof *v, 1);
-  within_bound("f32", 2, 0x1p-24);
-  within_bound("f32", QUERIES, 0x1p-24);
-  within_bound("f64", 2, 0x1p-53);
-  within_bound("f64", QUERIES, 0x1p-53);
+  for (int i = 0; segattn_arithmetic_name(i); i++)
+    for (size_t n = 2; n <= QUERIES; n += QUERIES - 2)
+      within_bound(segattn_arithmetic_name(i), n, strcmp(segattn_arithmetic_name(i), "f64") ? 0x1p-24 : 0x1p-53);
   too_many_ranges();
   return done();
 }

@@ -269,11 +269,16 @@ static const struct golden { set of; uint64_t digest; } golden[] = {
   { { false, NULL, 3000 }, 0x37ee50ee6269b4f2 },
   { { true, NULL, 300 }, 0x712bd17d9708ef08 },
   { { true, NULL, 1500 }, 0xab5d0d8c20f77982 },
+  { { false, "f32c", 300 }, 0x33f97759bd8cfc54 },
+  { { false, "f32c", 1000 }, 0xd710d8b4c1a9566b },
+  { { true, "f32c", 300 }, 0x1d3db159d9b48b3a },
+  { { true, "f32c", 500 }, 0x4a23a94f153cf2c8 },
   { { true, "i8", 300 }, 0x8af8190c947611a3 },
   { { true, "i8", 1000 }, 0xf92410f81fdb557e },
 };
 
-static const set sets[] = { { false, NULL, 3000 }, { true, NULL, 1500 }, { true, "i8", 1000 } };
+static const set sets[] = { { false, NULL, 3000 }, { true, NULL, 1500 }, { false, "f32c", 1000 }, { true, "f32c", 500 },
+                            { true, "i8", 1000 } };
 
 static bool same_set(const set *a, const set *b) {
   return a->every_format == b->every_format && !a->arithmetic == !b->arithmetic &&

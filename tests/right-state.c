@@ -133,12 +133,12 @@ static void run(trial *t, const variant *w, const char *isa, int threads, saved 
   rendering_free(&t->s);
 }
 
-static void run_case(uint64_t seed, uint64_t index) {
+static void run_case(uint64_t seed, uint64_t index, const char *arithmetic) {
   static saved (*const routes[])(trial *) = { [ANYWHERE] = plainly, [MERGED] = merged, [CONTINUED] = continued };
   trial t = { .r = { seed * 0x9e3779b97f4a7c15 + index } };
   saved base, s;
   t.r.state = rng_word(&t.r);
-  draw(&t.d, &t.r, false, NULL);
+  draw(&t.d, &t.r, false, arithmetic);
   variant w = variant_base(&t.d);
   run(&t, &w, "portable", 1, plainly, &base);
   for (int kind = 0; kind < KINDS; kind++) {
@@ -166,7 +166,9 @@ int main(int argc, char **argv) {
     default: fputs("usage: right-state [-n COUNT] [-s SEED] [-f FIRST]\n", stderr); return 2;
     }
   for (uint64_t i = first; i < first + count; i++)
-    run_case(seed, i);
+    run_case(seed, i, NULL);
+  for (uint64_t i = first; i < first + (count + 1) / 2; i++)
+    run_case(seed, i, "f32c");
   for (int i = 0; i < KINDS; i++)
     ok(counted[i].made && !counted[i].differ, "%s: %zu drawn problems, %zu differ", counted[i].name, counted[i].made,
        counted[i].differ);

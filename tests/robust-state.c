@@ -139,6 +139,7 @@ typedef struct change {
 } change;
 
 enum { E = 2, L = ROWS + 2, O = 2 * ROWS + 2 * F_DV };   /* of row 2: head 0, query 2 */
+enum { LOW = ROWS * (1 + F_DV) };       /* numbers to the low part, in f32c; that of what is not finite is NaN */
 
 static const change changes[] = {
   { "M NaN", 0, 2, 0, MAXIMUM, NAN, 0, SEGATTN_EDAMAGED, "M NaN at batch 0, head 0, query 2" },
@@ -188,27 +189,41 @@ static void number_put(unsigned char *to, size_t size, double x) {
   saved_put(to, (int)size, size == sizeof f ? narrow : wide);
 }
 
-static void apply(const change *c, saved s, size_t size) {
+static void apply(const change *c, saved s, const char *arithmetic) {
+  size_t size = strcmp(arithmetic, "f64") ? 4 : 8;
   unsigned char *m = s.bytes + AT_M, *node = m + ROWS * size;
   switch (c->where) {
   case FIELD: saved_put(s.bytes + c->at, c->bytes, c->integer); break;
   case NODE_HEAD: saved_put(node + c->at, c->bytes, c->integer); break;
   case MAXIMUM: number_put(m + (size_t)c->number * size, size, c->value); break;
-  case IN_NODE: number_put(node + 16 + (size_t)c->number * size, size, c->value); break;
+  case IN_NODE:
+    number_put(node + 16 + (size_t)c->number * size, size, c->value);
+    if (!strcmp(arithmetic, "f32c") && c->number >= L && c->number < LOW && !isfinite(c->value))
+      number_put(node + 16 + (size_t)(c->number + LOW) * size, size, NAN);
+    break;
   }
   saved_seal(s);
 }
 
-static void impossible(const char *arithmetic) {
-  for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-    const change *c = &changes[i];
+static const change low_changes[] = {
+  { "a low part of S above S", 0, L + LOW, 0, IN_NODE, 1000, 0, SEGATTN_EDAMAGED, "a low part of S above S at batch 0" },
+  { "a low part of S below -S", 0, L + LOW, 0, IN_NODE, -1000, 0, SEGATTN_EDAMAGED, "a low part of S above S at batch 0" },
+  { "a low part of S inf", 0, L + LOW, 0, IN_NODE, INFINITY, 0, SEGATTN_EDAMAGED, "a low part of S above S at batch 0" },
+  { "a low part of O inf", 0, O + LOW, 0, IN_NODE, INFINITY, 0, SEGATTN_EDAMAGED, "a low part of O that is inf" },
+  { "low parts NaN, beside sums that are numbers", 0, L + LOW, 0, IN_NODE, NAN, 0, SEGATTN_OK, "" },
+  { "a low part of O", 0, O + LOW, 0, IN_NODE, 0x1p-30, 0, SEGATTN_OK, "" },
+};
+
+static void impossible(const char *arithmetic, const change *all, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    const change *c = &all[i];
     scene from, into;
     segattn_error error = { 0 };
     scene_fixture(&from, arithmetic);
     scene_fixture(&into, arithmetic);
     scene_state(&from, KEYS, 0);
     scene_state(&into, 5, 1000);
-    apply(c, from.s, strcmp(arithmetic, "f64") ? 4 : 8);
+    apply(c, from.s, arithmetic);
     segattn_status status = load_block(into.state, from.s.bytes, from.s.n, &error);
     bool right = c->status ? told(&error, c->status) && strstr(error.text, c->says) &&
         state_is(into.state, into.s) : state_is(into.state, from.s);
@@ -225,7 +240,7 @@ static void poisoned(const char *arithmetic) {
   size_t wrong = 0;
   scene_fixture(&x, arithmetic);
   scene_state(&x, KEYS, 0);
-  apply(&(change){ .where = IN_NODE, .number = L, .value = NAN }, x.s, strcmp(arithmetic, "f64") ? 4 : 8);
+  apply(&(change){ .where = IN_NODE, .number = L, .value = NAN }, x.s, arithmetic);
   bool good = !load_block(x.state, x.s.bytes, x.s.n, NULL) && !segattn_state_finalise(x.state, &x.f.out, &x.f.lse, NULL);
   for (size_t i = 0; i < F_BATCH * ROWS; i++) {
     wrong += !isnan(x.f.rows[0][i]) != (i != 2);
@@ -273,6 +288,7 @@ static double other_slopes[F_HEADS] = { 1, 1, 1, 1 }, other_sinks[F_HEADS] = { 1
 
 static const struct { const char *name; void *field; const void *value; size_t size; const char *says, *expects; } others[] = {
   { "another arithmetic", SET(loader.f.options.arithmetic, "f32"), "arithmetic f64", "f32" },
+  { "another arithmetic of the same numbers", SET(loader.f.options.arithmetic, "f32c"), "arithmetic f64", "f32c" },
   { "another scale", SET(loader.f.problem.scale, 0.25), "scale 0.447", "0.25" },
   { "another softcap", SET(loader.f.problem.softcap, 5), "softcap 0", "5" },
   { "causal", SET(loader.f.problem.causal, true), "causal 0", "1" },
@@ -337,7 +353,9 @@ static void foreign(void) {
 int main(void) {
   for (int i = 0; segattn_arithmetic_name(i); i++) {
     changed(segattn_arithmetic_name(i));
-    impossible(segattn_arithmetic_name(i));
+    impossible(segattn_arithmetic_name(i), changes, sizeof changes / sizeof *changes);
+    if (!strcmp(segattn_arithmetic_name(i), "f32c"))
+      impossible("f32c", low_changes, sizeof low_changes / sizeof *low_changes);
     poisoned(segattn_arithmetic_name(i));
   }
   out_of_order();

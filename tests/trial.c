@@ -67,11 +67,24 @@ static void cancellation(trial *t) {
       t->v[i] = -t->v[i - dim_v];
 }
 
+static double *mask_of(trial *t) {
+  t->mask = allocate(HEADS * QUERIES * t->keys, sizeof *t->mask);
+  return t->mask;
+}
+
 static void huge_scale(trial *t) { t->problem.scale = 1000; }
 static void tiny_scale(trial *t) { t->problem.scale = t->f64 ? 0x1p-1070 : 0x1p-140; }
 static void capped(trial *t) { t->problem.softcap = 3; }
 static void capped_far(trial *t) { t->problem.softcap = 30; t->problem.scale = 20; }
 static void one_value(trial *t) { for (size_t i = 0; i < v_count(t); i++) t->v[i] = 0.3; }
+
+/* Weights that grow so fast that each sum is less than what comes next, and values that leave the error of the sums alone.  */
+static void doubling(trial *t) {
+  double *m = mask_of(t), c = 0.7 + 0.3 * rng_uniform(&t->r);
+  for (size_t i = 0; i < HEADS * QUERIES * t->keys; i++)
+    m[i] = c * (double) (i % t->keys);
+  one_value(t);
+}
 
 static void causal_window(trial *t) {
   t->problem.causal = true;
@@ -97,11 +110,6 @@ static void sinks(trial *t) {
   t->problem.sinks = t->sinks;
   for (size_t h = 0; h < HEADS; h++)
     t->sinks[h] = 8 * rng_normal(&t->r);
-}
-
-static double *mask_of(trial *t) {
-  t->mask = allocate(HEADS * QUERIES * t->keys, sizeof *t->mask);
-  return t->mask;
 }
 
 static void masks(trial *t) {
@@ -140,7 +148,7 @@ const trial_family trial_families[] = {
   {"causal-window", 32, 300, 1, 1, 1, causal_window}, {"slopes", 32, 300, 1, 1, 1, sloped},
   {"far-slopes", 32, 300, 1, 1, 1, far_slopes},
   {"sinks", 32, 100, 1, 1, 1, sinks}, {"masks", 32, 300, 1, 1, 1, masks}, {"minimum-masks", 32, 100, 1, 1, 1, minimum_masks},
-  {"wide-storage", 32, 100, 1, 1, 1, wide_storage},
+  {"wide-storage", 32, 100, 1, 1, 1, wide_storage}, {"doubling", 1, 40, 0.1, 0.1, 1, doubling},
 };
 const size_t trial_n_families = sizeof trial_families / sizeof *trial_families;
 

@@ -35,16 +35,16 @@ static void count_odd(const sga_piece *w, int r, const num *t, const num *p) {
   }
 }
 
-static inline uint32_t not_finite(vec sum) { return vec_nan(vec_sub(sum, sum)); }
+static inline uint32_t not_finite(vec a) { return vec_nan(vec_sub(a, a)); }
 
 /* The rows' sums of values, after those of a piece.  */
 static void tally_values(sga_tally *t, void *const *o, int rows, size_t dim) {
   uint32_t odd = 0;
   for (int r = 0; r < rows; r++) {
-    vec sum = vec_set1(0);
+    vec all = vec_set1(0);
     for (size_t d = 0; d < dim; d += LANES)
-      sum = vec_add(sum, vec_load((const num *)o[r] + d));
-    odd |= not_finite(sum);
+      all = vec_add(all, vec_load((const num *)o[r] + d));
+    odd |= not_finite(all);
   }
   if (odd)
     t->odd = true;

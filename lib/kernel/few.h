@@ -229,13 +229,13 @@ static void weights(const sga_piece *w, int r, num *t, num *p, sga_keys *moved, 
   if (range_wild(span, vec_set1(*e)))
     weights_wild(w, r, t, p, moved, factor);
   else {
-    vec sum = vec_set1(0);
+    vec all = vec_set1(0);
     for (int j = 0; j < w->keys; j += LANES) {
       vec x = weight_calm(vec_load(t + j), vec_set1(*e));
-      sum = vec_add(sum, x);
+      all = vec_add(all, x);
       vec_store(p + j, x);
     }
-    if (vec_nan(sum))
+    if (vec_nan(all))
       count_odd(w, r, t, p);
   }
 }
@@ -249,15 +249,16 @@ typedef struct run { const num *p; int first, a, b; const char *v; size_t stride
 static inline __attribute__((always_inline)) void values_tile(const sga_piece *w, run x, int rows, size_t d, int vecs,
                                                               sga_stored stored) {
   const size_t bytes = stored_bytes(stored), chunk = (size_t)vecs * LANES * bytes;
-  vec o[SGA_ROWS][2 * VALUE_VECS], l[SGA_ROWS];
+  sum o[SGA_ROWS][2 * SUM_VECS], l[SGA_ROWS];
   for (int r = 0; r < rows; r++) {
-    l[r] = vec_set1(*(num *)w->l[x.first + r]);
+    num *at = w->o[x.first + r], *low = low_of_o(at, w->dim_v);
+    l[r] = sum_set1(*(num *)w->l[x.first + r], *low_of_l(at, w->dim_v));
     for (int c = 0; c < vecs; c++)
-      o[r][c] = vec_load((num *)w->o[x.first + r] + d + c * LANES);
+      o[r][c] = sum_load(at + d + c * LANES, low + d + c * LANES);
   }
   for (int j = x.a; j < x.b; j++) {
     const char *v = key_at(x.v, x.stride, j - x.a);
-    vec y[2 * VALUE_VECS];
+    vec y[2 * SUM_VECS];
     for (size_t i = 0; x.ahead && i < chunk; i += 64)
       ask(v + x.ahead + d * bytes + i);
     for (int c = 0; c < vecs; c++)
@@ -265,22 +266,23 @@ static inline __attribute__((always_inline)) void values_tile(const sga_piece *w
     for (int r = 0; r < rows; r++) {
       vec p = vec_set1(x.p[(x.first + r) * SGA_BLOCK + j]);
       for (int c = 0; c < vecs; c++)
-        o[r][c] = vec_fma(p, y[c], o[r][c]);
+        o[r][c] = sum_fma(p, y[c], o[r][c]);
       if (d == 0)
-        l[r] = vec_add(l[r], p);
+        l[r] = sum_add(l[r], p);
     }
   }
   for (int r = 0; r < rows; r++) {
+    num *at = w->o[x.first + r], *low = low_of_o(at, w->dim_v);
     for (int c = 0; c < vecs; c++)
-      vec_store((num *)w->o[x.first + r] + d + c * LANES, o[r][c]);
+      sum_store(at + d + c * LANES, low + d + c * LANES, o[r][c]);
     if (d == 0)
-      *(num *)w->l[x.first + r] = vec_first(l[r]);
+      sum_store_first(w->l[x.first + r], low_of_l(at, w->dim_v), l[r]);
   }
 }
 
 /* One row has registers for twice as many dimensions, and needs them: its sums wait for each other.  */
 static inline __attribute__((always_inline)) void values_rows(const sga_piece *w, run x, int rows, sga_stored stored) {
-  const int vecs = rows == 1 ? 2 * VALUE_VECS : VALUE_VECS;
+  const int vecs = rows == 1 ? 2 * SUM_VECS : SUM_VECS;
   const size_t chunk = (size_t)vecs * LANES;
   size_t d = chunk;
   if (w->dim_v >= chunk) {
@@ -329,10 +331,12 @@ static void values_one(const sga_piece *w, const num *p, int j) {       /* a key
 static void rescale(const sga_piece *w, const sga_keys *moved, const num *factor, int j) {
   for (int r = 0; r < w->rows; r++)
     if (has(&moved[r], j)) {
-      num f = factor[r * SGA_BLOCK + j], *o = w->o[r];
-      *(num *)w->l[r] *= f;
+      num *o = w->o[r], *l = w->l[r], *low = low_of_l(o, w->dim_v);
+      vec f = vec_set1(factor[r * SGA_BLOCK + j]);
+      sum_store_first(l, low, sum_scale(sum_set1(*l, *low), f));
+      low = low_of_o(o, w->dim_v);
       for (size_t d = 0; d < w->dim_v; d += LANES)
-        vec_store(o + d, vec_mul(vec_load(o + d), vec_set1(f)));
+        sum_store(o + d, low + d, sum_scale(sum_load(o + d, low + d), f));
     }
 }
 

@@ -2,7 +2,7 @@
 /* What a kernel offers: one row per arithmetic and instruction set.  Kernels of one arithmetic differ in speed and in
    nothing else: every function gives the same bits on every instruction set (BOUNDS, section 1).
 
-   Seen by files that are compiled with instruction-set flags: types and constants only.  */
+   Seen by files that are compiled with instruction-set flags: types, constants and static inline functions.  */
 
 #ifndef SGA_KERNEL_H
 #define SGA_KERNEL_H
@@ -69,8 +69,11 @@ typedef struct sga_piece {
   sga_tally *tally;
 } sga_piece;
 
-/* Accumulators of n rows, e and l side by side; o row by row of `dim` padded numbers (few), or [dim][SGA_LANES] (many).  */
+/* Accumulators of n rows, e and l side by side; o row by row of `dim` padded numbers (few), or [dim][SGA_LANES] (many).  Where
+   sums are pairs, o is followed by its low parts and these by the low part of l, each as o is, so that it has sga_width.  */
 typedef struct sga_rows { void *e, *l, *o; } sga_rows;
+
+static inline size_t sga_width(int parts, size_t dim) { return parts == 1 ? dim : 2 * dim + SGA_PAD; }
 
 /* What will be read a block later, as it is stored: for each key of the piece a row, a hint.  from NULL: nothing.  */
 typedef struct sga_ahead { const char *from; ptrdiff_t stride; size_t bytes; } sga_ahead;
@@ -121,6 +124,7 @@ typedef struct sga_kernel {
   const char *arithmetic, *isa;
   const char *cpu;              /* what the machine must have (sga_cpu_has): the isa, or a later part of it */
   size_t size;                  /* bytes of a number */
+  int parts;                    /* numbers of a sum: 1, or 2, a pair */
   sga_stored decodes;           /* it decodes what is stored as this or what comes before */
   void (*absorb)(const sga_piece *piece);                               /* rules 1 to 4, few rows */
   void (*absorb_lanes)(const sga_lanes *tile);                          /* the same, many rows */

@@ -6,6 +6,7 @@
 #include "number_f64.h"
 #include "simd.h"
 #include "weight.h"
+#include "sum_plain.h"
 #include "join.h"
 #include "decode.h"
 #include "events.h"

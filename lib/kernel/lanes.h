@@ -36,6 +36,8 @@ static void lanes_get(const void *lanes, void *const *rows, size_t n, size_t dim
 
 /* Joins one key of value 0 and score t[lane] to each lane, none where t is -inf.  */
 static void sink_lanes(sga_rows rows, size_t dim, const double *t) {
+  const num none[LANES] = { 0 };
+  const size_t numbers = dim * SGA_LANES;
   num e[SGA_LANES], l[SGA_LANES], p[LANES];
   for (int i = 0; i < SGA_LANES; i++) {
     e[i] = t[i] > -(double)INFINITY ? round_even((num)t[i]) : -NUM_MAX;
@@ -44,8 +46,9 @@ static void sink_lanes(sga_rows rows, size_t dim, const double *t) {
   }
   for (int at = 0; at < SGA_LANES; at += LANES) {
     num *o = (num *)rows.o + at;
-    factors f = join_sums((num *)rows.e + at, (num *)rows.l + at, vec_load(e + at), vec_load(l + at));
+    factors f = join_sums((num *)rows.e + at, (num *)rows.l + at, low_of_l(o, numbers), vec_load(e + at),
+                          sum_load(l + at, none));
     for (size_t d = 0; d < dim; d++, o += SGA_LANES)
-      vec_store(o, join_one(vec_load(o), vec_set1(0), f));
+      sum_store(o, low_of_o(o, numbers), join_one(sum_load(o, low_of_o(o, numbers)), sum_set1(0, 0), f));
   }
 }

@@ -6,7 +6,7 @@
      scores    many_scores.h
      weights   what the scores span is taken while they are in registers; where they are calm (weight.h), one pass makes
                the weights.
-     values    MANY_DIMS dimensions at a time, in key order: a divisor of the numbers of a cache line (twelve, which fills the
+     values    SUM_DIMS dimensions at a time, in key order: a divisor of the numbers of a cache line (twelve, which fills the
                registers, but takes two lines of a key as often as one, was no faster).
      joins     where the block is complete, its sums go from registers into the nodes that they are joined to (2 % of the time
                less than joining what was stored).  */
@@ -87,6 +87,16 @@ static void strip_begin(const strip *x, vec c, int v) {
 
 /* ---- weights ---- */
 
+static inline __attribute__((always_inline)) num *strip_low(const strip *x, int v) {
+  return low_of_l(x->o + v * LANES, x->w->dim_v * SGA_LANES);
+}
+static inline __attribute__((always_inline)) sum strip_l(const strip *x, int v) {
+  return sum_load(x->l + v * LANES, strip_low(x, v));
+}
+static inline __attribute__((always_inline)) void strip_set_l(const strip *x, int v, sum l) {
+  sum_store(x->l + v * LANES, strip_low(x, v), l);
+}
+
 static void strip_count_nan(const strip *x) {
   for (int j = 0; j < x->w->keys; j++)
     for (int v = 0; v < x->vecs; v++)
@@ -95,22 +105,23 @@ static void strip_count_nan(const strip *x) {
 
 /* Of all keys, in place of their scores, and their sums; both vectors at once, whose sums would wait for each other.  */
 static inline __attribute__((always_inline)) void strip_weights_calm(const strip *x, int vecs, vec c) {
-  vec e[2], l[2];
+  vec e[2];
+  sum l[2];
   uint32_t nan = 0;
   for (int v = 0; v < vecs; v++) {
     e[v] = vec_load(x->e + v * LANES);
-    l[v] = vec_load(x->l + v * LANES);
+    l[v] = strip_l(x, v);
   }
   for (int j = 0; j < x->w->keys; j++)
     for (int v = 0; v < vecs; v++) {
       num *s = x->s + j * SGA_LANES + v * LANES;
       vec p = weight_calm(vec_mul(vec_load(s), c), e[v]);
-      l[v] = vec_add(l[v], p);
+      l[v] = sum_add(l[v], p);
       vec_store(s, p);
     }
   for (int v = 0; v < vecs; v++) {
-    vec_store(x->l + v * LANES, l[v]);
-    nan |= vec_nan(l[v]) & x->lanes[v];
+    strip_set_l(x, v, l[v]);
+    nan |= vec_nan(sum_high(l[v])) & x->lanes[v];
   }
   if (nan)
     strip_count_nan(x);
@@ -130,17 +141,17 @@ static int strip_event(const strip *x, vec c, int a) {
 
 /* The weights of keys [a, b) in place of their scores, and their sums.  */
 static void strip_weights(const strip *x, vec c, int a, int b, int v) {
-  vec e = vec_load(x->e + v * LANES), l = vec_load(x->l + v * LANES), zero = vec_set1(0), none = vec_set1(-(num)INFINITY);
-  vec one = vec_set1(1), lost = zero;
+  vec e = vec_load(x->e + v * LANES), zero = vec_set1(0), none = vec_set1(-(num)INFINITY), one = vec_set1(1), lost = zero;
+  sum l = strip_l(x, v);
   for (int j = a; j < b; j++) {
     num *s = x->s + j * SGA_LANES + v * LANES;
     vec t = vec_mul(vec_load(s), c), p = weight(t, e);
     count_scores(x, j, v, true, vec_nan(t) & x->lanes[v]);
     lost = vec_add(lost, vec_select(~vec_gt(p, zero) & vec_gt(t, none) & ~vec_nan(p) & x->lanes[v], one, zero));
-    l = vec_add(l, p);
+    l = sum_add(l, p);
     vec_store(s, p);
   }
-  vec_store(x->l + v * LANES, l);
+  strip_set_l(x, v, l);
   count_underflow(x, v, lost);
 }
 
@@ -149,42 +160,45 @@ static void strip_weights(const strip *x, vec c, int a, int b, int v) {
 /* Dimensions [d, d + n) of keys [a, b).  `fresh`: o begins at 0.  */
 static inline __attribute__((always_inline)) void dims(const strip *x, int vecs, int a, int b, size_t d, int n, bool all,
                                                        bool fresh) {
-  vec o[MANY_DIMS][2];
+  const size_t numbers = x->w->dim_v * SGA_LANES;
+  sum o[SUM_DIMS][2];
+  num *to = x->o + d * SGA_LANES, *low = low_of_o(to, numbers);
   for (int i = 0; i < n; i++)
     for (int v = 0; v < vecs; v++)
-      o[i][v] = fresh ? vec_set1(0) : vec_load(x->o + (d + (size_t)i) * SGA_LANES + v * LANES);
+      o[i][v] = fresh ? sum_set1(0, 0) : sum_load(to + i * SGA_LANES + v * LANES, low + i * SGA_LANES + v * LANES);
   for (int j = a; j < b; j++) {
     const num *value = (const num *)x->w->v + (size_t)j * x->w->v_stride + d, *p = x->s + j * SGA_LANES;
     for (int i = 0; i < n; i++) {
       vec y = vec_set1(value[i]);
       for (int v = 0; v < vecs; v++)
-        o[i][v] = all ? vec_fma(vec_load(p + v * LANES), y, o[i][v])
-                      : vec_fma_lanes(lanes_of(x, j, v), vec_load(p + v * LANES), y, o[i][v]);
+        o[i][v] = all ? sum_fma(vec_load(p + v * LANES), y, o[i][v])
+                      : sum_fma_lanes(lanes_of(x, j, v), vec_load(p + v * LANES), y, o[i][v]);
     }
   }
   tally_dims(x, vecs, o, n);
-  num *to = x->o;
   for (int k = 0; k < x->levels; k++) {
-    to = (num *)x->w->node[k].o + x->at;
+    to = (num *)x->w->node[k].o + x->at + d * SGA_LANES;
+    low = low_of_o(to, numbers);
     for (int i = 0; i < n; i++)
       for (int v = 0; v < vecs; v++)
-        o[i][v] = join_one(vec_load(to + (d + (size_t)i) * SGA_LANES + v * LANES), o[i][v], x->factor[k][v]);
+        o[i][v] = join_one(sum_load(to + i * SGA_LANES + v * LANES, low + i * SGA_LANES + v * LANES), o[i][v],
+                           x->factor[k][v]);
   }
   for (int i = 0; i < n; i++)
     for (int v = 0; v < vecs; v++)
-      vec_store(to + (d + (size_t)i) * SGA_LANES + v * LANES, o[i][v]);
+      sum_store(to + i * SGA_LANES + v * LANES, low + i * SGA_LANES + v * LANES, o[i][v]);
 }
 
 static inline __attribute__((always_inline)) void all_dims(const strip *x, int vecs, int a, int b, bool all, bool fresh) {
   size_t d = 0;
   int asked = 0;
-  for (; d + MANY_DIMS <= x->w->dim_v; d += MANY_DIMS) {
-    for (; (size_t)asked * x->w->dim_v < (size_t)x->w->keys * (d + MANY_DIMS); asked++)
+  for (; d + SUM_DIMS <= x->w->dim_v; d += SUM_DIMS) {
+    for (; (size_t)asked * x->w->dim_v < (size_t)x->w->keys * (d + SUM_DIMS); asked++)
       ask_next(x, &x->w->v_next, asked);
-    dims(x, vecs, a, b, d, MANY_DIMS, all, fresh);
+    dims(x, vecs, a, b, d, SUM_DIMS, all, fresh);
   }
-  for (; d < x->w->dim_v; d += MANY_REST)
-    dims(x, vecs, a, b, d, MANY_REST, all, fresh);
+  for (; d < x->w->dim_v; d += SUM_REST)
+    dims(x, vecs, a, b, d, SUM_REST, all, fresh);
 }
 
 /* A lane that skips a key must not meet its value: keys that all lanes attend, then those that some do, in order.  */
@@ -216,12 +230,14 @@ static void strip_values(const strip *x, int a, int b) {
 static inline __attribute__((always_inline)) void strip_values_calm(strip *x, int vecs) {
   const sga_lanes *w = x->w;
   for (int v = 0; v < vecs; v++) {
-    vec e = vec_load(x->e + v * LANES), l = vec_load(x->l + v * LANES);
+    vec e = vec_load(x->e + v * LANES);
+    sum l = strip_l(x, v);
     for (int k = 0; k < w->levels; k++) {
       num *ed = (num *)w->node[k].e + x->at + v * LANES, *ld = (num *)w->node[k].l + x->at + v * LANES;
-      x->factor[k][v] = join_sums(ed, ld, e, l);
+      num *low = low_of_l((num *)w->node[k].o + x->at + v * LANES, w->dim_v * SGA_LANES);
+      x->factor[k][v] = join_sums(ed, ld, low, e, l);
       e = vec_load(ed);
-      l = vec_load(ld);
+      l = sum_load(ld, low);
     }
   }
   x->levels = w->levels;
@@ -246,9 +262,10 @@ static void strip_rescale(const strip *x, vec c, int j) {
     vec f = vec_load(factor);
     count_rescales(x, v, moved & vec_gt(old, vec_set1(-NUM_MAX)));
     vec_store(e, vec_select(moved, n, old));
-    vec_store(x->l + v * LANES, vec_mul(vec_load(x->l + v * LANES), f));
-    for (size_t d = 0; d < x->w->dim_v; d++)
-      vec_store(x->o + d * SGA_LANES + v * LANES, vec_mul(vec_load(x->o + d * SGA_LANES + v * LANES), f));
+    strip_set_l(x, v, sum_scale(strip_l(x, v), f));
+    num *o = x->o + v * LANES, *low = low_of_o(o, x->w->dim_v * SGA_LANES);
+    for (size_t d = 0; d < x->w->dim_v * SGA_LANES; d += SGA_LANES)
+      sum_store(o + d, low + d, sum_scale(sum_load(o + d, low + d), f));
   }
 }
 
@@ -270,14 +287,15 @@ static void strip_wild(const strip *x, vec c) {
 static void strip_clear(const strip *x) {
   for (int v = 0; v < x->vecs; v++) {
     vec_store(x->e + v * LANES, vec_set1(-NUM_MAX));
-    vec_store(x->l + v * LANES, vec_set1(0));
+    strip_set_l(x, v, sum_set1(0, 0));
   }
 }
 
 static void strip_clear_values(const strip *x) {
-  for (size_t d = 0; d < x->w->dim_v; d++)
+  num *low = low_of_o(x->o, x->w->dim_v * SGA_LANES);
+  for (size_t d = 0; d < x->w->dim_v * SGA_LANES; d += SGA_LANES)
     for (int v = 0; v < x->vecs; v++)
-      vec_store(x->o + d * SGA_LANES + v * LANES, vec_set1(0));
+      sum_store(x->o + d + v * LANES, low + d + v * LANES, sum_set1(0, 0));
 }
 
 /* Lanes that no row lies in: joins go over all.  */

@@ -32,12 +32,12 @@ static void count_underflow(const strip *x, int v, vec n) {
 }
 
 /* n dimensions of the lanes' sums of values.  */
-static inline __attribute__((always_inline)) void tally_dims(const strip *x, int vecs, vec o[][2], int n) {
+static inline __attribute__((always_inline)) void tally_dims(const strip *x, int vecs, sum o[][2], int n) {
   for (int v = 0; v < vecs; v++) {
-    vec sum = o[0][v];
+    vec all = sum_high(o[0][v]);
     for (int i = 1; i < n; i++)
-      sum = vec_add(sum, o[i][v]);
-    if (not_finite(sum) & x->lanes[v])
+      all = vec_add(all, sum_high(o[i][v]));
+    if (not_finite(all) & x->lanes[v])
       x->w->tally->odd = true;
   }
 }

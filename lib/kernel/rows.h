@@ -8,46 +8,41 @@ static void clear(sga_rows rows, size_t n, size_t dim) {
     e[r] = -NUM_MAX;
     l[r] = 0;
   }
-  for (size_t i = 0; i < n * dim; i++)
+  for (size_t i = 0; i < n * sga_width(SUM_PARTS, dim); i++)
     o[i] = 0;
 }
 
 static void sink(sga_rows row, size_t dim, double t) {
-  num *e = row.e, *l = row.l, *o = row.o, n = round_even((num)t), p[LANES];
+  num *e = row.e, *l = row.l, *o = row.o, *low = low_of_l(o, dim), n = round_even((num)t);
   num m = *e > n ? *e : n;
-  vec_store(p, weight(vec_set1((num)t), vec_set1(n)));
-  vec fd = vec_set1(power(*e - m)), fa = vec_set1(power(n - m));
-  vec_store(p, vec_fma(vec_set1(*l), fd, vec_mul(vec_set1(p[0]), fa)));
-  *l = p[0];
+  vec p = weight(vec_set1((num)t), vec_set1(n));
+  factors f = { vec_set1(power(*e - m)), vec_set1(power(n - m)) };
+  sum_store_first(l, low, join_one(sum_set1(*l, *low), sum_set1(vec_first(p), 0), f));
   *e = m;
+  low = low_of_o(o, dim);
   for (size_t d = 0; d < dim; d += LANES)
-    vec_store(o + d, vec_fma(vec_load(o + d), fd, vec_mul(vec_set1(0), fa)));
+    sum_store(o + d, low + d, join_one(sum_load(o + d, low + d), sum_set1(0, 0), f));
 }
 
 /* o <- o / l; where l is 0, o is too.  NaN is canonical, and no negative zero leaves.  */
-static inline vec quotient(vec o, vec l) {
-  vec x = vec_add(vec_div(o, l), vec_set1(0));
+static inline __attribute__((always_inline)) vec quotient(sum o, sum l) {
+  vec x = vec_add(sum_quotient(o, l), vec_set1(0));
   return vec_select(vec_nan(x), vec_set1((num)NAN), x);
 }
 
-static inline vec divisor(vec l) {
-  vec zero = vec_set1(0);
-  return vec_select(~(vec_gt(l, zero) | vec_gt(zero, l) | vec_nan(l)) & (uint32_t)ALL_LANES, vec_set1(1), l);
-}
-
 static void divide(sga_rows row, size_t dim) {
-  num *o = row.o;
-  vec l = divisor(vec_set1(*(num *)row.l));
+  num *o = row.o, *low = low_of_o(o, dim);
+  sum l = divisor(sum_set1(*(num *)row.l, *low_of_l(o, dim)));
   for (size_t d = 0; d < dim; d += LANES)
-    vec_store(o + d, quotient(vec_load(o + d), l));
+    vec_store(o + d, quotient(sum_load(o + d, low + d), l));
 }
 
 static void divide_lanes(sga_rows rows, size_t dim) {
   for (int at = 0; at < SGA_LANES; at += LANES) {
     num *o = (num *)rows.o + at;
-    vec l = divisor(vec_load((num *)rows.l + at));
+    sum l = divisor(sum_load((num *)rows.l + at, low_of_l(o, dim * SGA_LANES)));
     for (size_t d = 0; d < dim; d++, o += SGA_LANES)
-      vec_store(o, quotient(vec_load(o), l));
+      vec_store(o, quotient(sum_load(o, low_of_o(o, dim * SGA_LANES)), l));
   }
 }
 
@@ -82,6 +77,6 @@ static uint32_t infinite_lanes(sga_rows rows, size_t dim) {
 #endif
 
 const sga_kernel SGA_PASTE(sga_kernel, ARITHMETIC, SGA_CPU) = {
-  SGA_TEXT(ARITHMETIC), SGA_TEXT(SGA_ISA), SGA_TEXT(SGA_CPU), sizeof(num), DECODED, absorb, absorb_lanes, join, join_lanes,
-  decode, clear, sink, sink_lanes, divide, divide_lanes, infinite, infinite_lanes, lanes_set, lanes_get, CODER
+  SGA_TEXT(ARITHMETIC), SGA_TEXT(SGA_ISA), SGA_TEXT(SGA_CPU), sizeof(num), SUM_PARTS, DECODED, absorb, absorb_lanes,
+  join, join_lanes, decode, clear, sink, sink_lanes, divide, divide_lanes, infinite, infinite_lanes, lanes_set, lanes_get, CODER
 };
