@@ -38,6 +38,7 @@ typedef struct bench_case {
   char format[16];              /* "f16", "q4_0+f16" */
   enum bench_work work;
   segattn_format q_format;      /* f32 where K and V are in blocks or fp8, else theirs */
+  char arithmetic[8];           /* f64 for cases in f64, else f32, or f32c beside it */
   bench_part part[BENCH_PARTS]; /* of K and V, in the order of their positions: each a tensor of its own */
   bool token_major;             /* K and V lie [key][head][dim], else [head][key][dim]; q is always head-major */
   bool causal;                  /* query i stands at position keys - queries + i */

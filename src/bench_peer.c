@@ -289,9 +289,9 @@ const char *bench_child_case(bench_child *child, const bench_case *c, const char
   for (size_t i = 0; i < c->parts; i++)
     n += snprintf(parts + n, sizeof parts - (size_t)n, "%s%s:%zu", i ? "+" : "", segattn_format_name(c->part[i].format),
                   c->part[i].keys);
-  n = snprintf(question, sizeof question, "case %s %s %s %s %d %zu %zu %zu %zu %zu %s\n", bench_work_name[c->work],
+  n = snprintf(question, sizeof question, "case %s %s %s %s %d %zu %zu %zu %zu %zu %s %s\n", bench_work_name[c->work],
                segattn_format_name(c->q_format), parts, c->token_major ? "token" : "head", c->causal, c->q_heads, c->kv_heads,
-               c->dim, c->queries, c->segments, folder);
+               c->dim, c->queries, c->segments, c->arithmetic, folder);
   char *line = n < (int)sizeof question ? ask(child, question) : NULL;
   if (!line)
     return child->reason;

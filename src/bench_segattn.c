@@ -115,7 +115,7 @@ static bool prepare_in(bench_job *job, const char *arithmetic) {
   return made;
 }
 
-static bool prepare(bench_job *job) { return prepare_in(job, job->c.q_format == SEGATTN_F64 ? "f64" : "f32"); }
+static bool prepare(bench_job *job) { return prepare_in(job, job->c.arithmetic); }
 static bool prepare_i8(bench_job *job) { return prepare_in(job, "i8"); }
 
 static segattn_status absorb_batch(mine *m) {

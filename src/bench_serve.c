@@ -29,8 +29,8 @@ static bool parse_case(bench_case *c, char *folder, size_t size, const char *lin
   char work[16], format[16], parts[64], layout[16];
   int causal, at = 0;
   *c = (bench_case){ .suite = "" };
-  if (sscanf(line, "case %15s %15s %63s %15s %d %zu %zu %zu %zu %zu %n", work, format, parts, layout, &causal, &c->q_heads,
-             &c->kv_heads, &c->dim, &c->queries, &c->segments, &at) != 10 || !at)
+  if (sscanf(line, "case %15s %15s %63s %15s %d %zu %zu %zu %zu %zu %7s %n", work, format, parts, layout, &causal, &c->q_heads,
+             &c->kv_heads, &c->dim, &c->queries, &c->segments, c->arithmetic, &at) != 11 || !at)
     return false;
   while (c->work < BENCH_WORKS && strcmp(work, bench_work_name[c->work]))
     c->work++;

@@ -20,8 +20,9 @@ enum { F64 = 1 << SEGATTN_F64, F32 = 1 << SEGATTN_F32, F16 = 1 << SEGATTN_F16, B
 enum { MOST = 4 };
 
 /* QUICK: for --quick, where the others are not.  PEERS_TOO: they take part.  CUTS: the entries of `segments` are cases of one
-   contest.  REAL: so are random inputs and captured ones.  MIXED: so are a case of the two parts below and each part alone.  */
-enum { QUICK = 1, PEERS_TOO = 2, CUTS = 4, REAL = 8, MIXED = 16 };
+   contest.  REAL: so are random inputs and captured ones.  MIXED: so are a case of the two parts below and each part alone.
+   PAIRS: so are f32 and f32c arithmetic.  */
+enum { QUICK = 1, PEERS_TOO = 2, CUTS = 4, REAL = 8, MIXED = 16, PAIRS = 32 };
 
 /* A window of recent keys as they came, after the bulk of older ones, quantised.  */
 static const bench_part parts[BENCH_PARTS] = { { SEGATTN_Q4_0, 28672 }, { SEGATTN_F16, 4096 } };
@@ -40,11 +41,14 @@ static const struct suite {
   { "prefill", BENCH_ATTEND, PEERS_TOO, Q8_0, HEAD, FULL, {{8, 8}}, {128}, 0, {2048}, {1} },
   { "prefill", BENCH_ATTEND, QUICK | PEERS_TOO, Q8_0, HEAD, FULL, {{4, 4}}, {32}, 0, {160}, {1} },
   { "prefill", BENCH_ATTEND, QUICK | PEERS_TOO, F32 | F64, HEAD, FULL | CAUSAL, {{4, 4}}, {32}, 0, {160}, {1} },
+  { "prefill", BENCH_ATTEND, PAIRS, F32, HEAD, FULL, {{8, 8}}, {128}, 0, {2048}, {1} },
+  { "prefill", BENCH_ATTEND, QUICK | PAIRS, F32, HEAD, FULL, {{4, 4}}, {32}, 0, {160}, {1} },
   { "decode", BENCH_ATTEND, PEERS_TOO, F32 | F16 | BF16, HEAD | TOKEN, FULL, {{32, 8}, {32, 32}}, {128}, 1,
     {4096, 32768, 131072}, {1} },
   { "decode", BENCH_ATTEND, PEERS_TOO, F64, HEAD, FULL, {{32, 8}}, {128}, 1, {4096, 32768}, {1} },
   { "decode", BENCH_ATTEND, PEERS_TOO, SMALL, HEAD, FULL, {{32, 8}}, {128}, 1, {32768}, {1} },
   { "decode", BENCH_ATTEND, MIXED, Q4_0, HEAD, FULL, {{32, 8}}, {128}, 1, {32768}, {1} },
+  { "decode", BENCH_ATTEND, PAIRS, F32 | F16, HEAD, FULL, {{32, 8}}, {128}, 1, {32768}, {1} },
   { "decode", BENCH_ATTEND, QUICK | PEERS_TOO, F32 | F16 | BF16, HEAD | TOKEN, FULL, {{8, 2}}, {64}, 1, {300}, {1} },
   { "decode", BENCH_ATTEND, QUICK | PEERS_TOO, SMALL, HEAD, FULL, {{8, 2}}, {64}, 1, {300}, {1} },
   { "decode", BENCH_ATTEND, QUICK | MIXED, Q4_0, HEAD, FULL, {{8, 2}}, {64}, 1, {300}, {1} },
@@ -71,7 +75,7 @@ const char *bench_suite_name(size_t i) {
   return i < sizeof names / sizeof *names ? names[i] : NULL;
 }
 
-static void label(bench_case *c, bool mixed) {
+static void label(bench_case *c, unsigned kind) {
   char what[32] = "";
   if (c->work != BENCH_ATTEND)
     snprintf(what, sizeof what, "-%s", bench_work_name[c->work]);
@@ -81,9 +85,10 @@ static void label(bench_case *c, bool mixed) {
     snprintf(what, sizeof what, "-%zux%zu", c->queries, c->keys);
   else if (!strcmp(c->suite, "real"))
     snprintf(what, sizeof what, "-%s", c->capture ? "layer18" : "normal");
-  else if (mixed)
+  else if (kind & MIXED)
     snprintf(what, sizeof what, "-mixed");
-  int n = snprintf(c->label, sizeof c->label, "%s%s", c->suite, what);
+  int n = snprintf(c->label, sizeof c->label, "%s%s%s%s", c->suite, kind & PAIRS ? "-in-" : "",
+                   kind & PAIRS ? c->arithmetic : "", what);
   if (!strcmp(c->suite, "segments"))
     n += snprintf(c->label + n, sizeof c->label - (size_t)n, "-cut%zu", c->segments);
   else if (strcmp(c->suite, "small") && strcmp(c->suite, "real"))
@@ -93,9 +98,9 @@ static void label(bench_case *c, bool mixed) {
 }
 
 /* What follows from the rest of a case: its texts.  */
-static void name(bench_case *c, bool mixed) {
+static void name(bench_case *c, unsigned kind) {
   char format[sizeof c->format] = "", heads[48];
-  label(c, mixed);
+  label(c, kind);
   for (size_t i = 0, n = 0; i < c->parts; i++)
     n += (size_t)snprintf(format + n, sizeof format - n, "%s%s", i ? "+" : "", segattn_format_name(c->part[i].format));
   snprintf(heads, sizeof heads, "%zux%zu%s", c->q_heads, c->kv_heads, c->token_major ? "-token" : "");
@@ -122,9 +127,9 @@ static bool wanted(const char *name, const char *const *only) {
   return !any;
 }
 
-/* The cases of one contest: all cuts, or both kinds of inputs, or a whole and its parts, or one.  */
+/* The cases of one contest: all cuts, or both kinds of inputs, or arithmetics, or a whole and its parts, or one.  */
 static void contest_fill(contest *t, const struct suite *s, const bench_case *first, const char *const *only) {
-  size_t n = s->kind & CUTS ? MOST : s->kind & REAL ? 2 : s->kind & MIXED ? 1 + BENCH_PARTS : 1, i;
+  size_t n = s->kind & CUTS ? MOST : s->kind & (REAL | PAIRS) ? 2 : s->kind & MIXED ? 1 + BENCH_PARTS : 1, i;
   *t = (contest){ .peers = s->kind & PEERS_TOO };
   for (i = 0; i < n && (!(s->kind & CUTS) || s->segments[i]); i++) {
     bench_case *c = &t->cases[t->n_cases];
@@ -133,7 +138,9 @@ static void contest_fill(contest *t, const struct suite *s, const bench_case *fi
     c->capture = s->kind & REAL && i > 0;
     if (s->kind & MIXED)
       take_parts(c, s, i);
-    name(c, s->kind & MIXED);
+    if (s->kind & PAIRS && i > 0)
+      strcpy(c->arithmetic, "f32c");
+    name(c, s->kind);
     t->n_cases += wanted(c->name, only);
   }
   t->mixed = s->kind & MIXED && t->n_cases == i;
@@ -165,6 +172,7 @@ static bool contest_at(contest *t, const struct suite *s, size_t i, const char *
           c.keys = s->keys[n];
           c.queries = s->queries ? s->queries : c.keys;
           c.q_format = format_of_q(format);
+          strcpy(c.arithmetic, c.q_format == SEGATTN_F64 ? "f64" : "f32");
           c.part[0] = (bench_part){ format, c.keys };
           contest_fill(t, s, &c, only);
           return true;

@@ -216,6 +216,8 @@ static void row_case(const bench_row *row) {
   putchar(',');
   member_text("q_format", segattn_format_name(c->q_format));
   putchar(',');
+  member_text("arithmetic", c->arithmetic);
+  putchar(',');
   member_text("layout", c->token_major ? "token-major" : "head-major");
   printf(",\"causal\":%s,\"q_heads\":%zu,\"kv_heads\":%zu,\"dim\":%zu,\"queries\":%zu,\"keys\":%zu,\"segments\":%zu",
          c->causal ? "true" : "false", c->q_heads, c->kv_heads, c->dim, c->queries, c->keys, c->parts * c->segments);

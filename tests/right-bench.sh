@@ -28,11 +28,12 @@ fi
 for name in machine limits fma_gflops fma_gflops_f64 read_gbytes_per_s limit_seconds missing rows skipped; do
   contains rows.json "\"$name\":" "JSON has $name"
 done
-for name in suite case format q_format threads seconds_min seconds_median gflops kv_gbytes_per_s relative_rms share_fma \
-  share_read share_memory share_limit limit calls time_ratio isa version; do
+for name in suite case format q_format arithmetic threads seconds_min seconds_median gflops kv_gbytes_per_s relative_rms \
+  share_fma share_read share_memory share_limit limit calls time_ratio isa version; do
   ok "each row has $name" test "$(field "$name" segattn | wc -l)" -eq "$(grep -c '"peer":"segattn"' rows.json)"
 done
 for suite in prefill-d32-160 prefill-d32-160-causal decode-300 small-2x4 segments-1x512-cut1 segments-1x512-cut8 \
+  prefill-in-f32-d32-160 prefill-in-f32c-d32-160 \
   decode-mixed-300 decode-mixed-200 decode-mixed-100 state-absorb-256 state-merge-256 state-finalise-256 \
   real-normal real-layer18; do
   contains rows.json "\"suite\":\"$suite\""
@@ -76,6 +77,11 @@ number='
     if (!match($0, "\"" name "\":[-+0-9.e]+")) return "nan"
     return substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 3) + 0
   }'
+# the same inputs in both arithmetics: compensated sums are no worse, and never the same as others by chance in every row
+ok "f32c stands beside f32, and is the more exact" awk "$number"'
+  /"suite":"prefill-in-f32-/ && /"seconds_min":/ { plain = number("relative_rms") }
+  /"suite":"prefill-in-f32c-/ && /"seconds_min":/ { pairs = number("relative_rms") }
+  END { exit !(pairs > 0 && pairs < plain) }' rows.json
 ok "KV GB/s counts what is stored" awk "$number$stored" rows.json
 ok "q is f32 where K and V are in blocks or fp8" awk '
   /"format":"(q|f8)/ && !/"q_format":"f32"/ { exit 1 }
@@ -117,7 +123,7 @@ for quick in "" --quick; do
   is_status 0 "the list of cases${quick:+, quick}"
   ok "no two have the same name" test -z "$(sort "$stdout" | uniq -d)"
 done
-run_capture "$SEGATTN" bench --list --suite decode --only '*-32768-f16-32x8*' --only '*mixed*f16*'
+run_capture "$SEGATTN" bench --list --suite decode --only 'decode-32768-f16-32x8*' --only '*mixed*f16*'
 printf '%s\n' decode-32768-f16-32x8 decode-32768-f16-32x8-token decode-mixed-32768-q4_0+f16-32x8 \
   decode-mixed-4096-f16-32x8 >list
 ok "patterns choose" cmp list "$stdout"

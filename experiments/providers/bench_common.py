@@ -26,7 +26,7 @@ class Case:
         self.work, self.q_format, parts, layout = words[:4]
         self.token_major, self.causal = layout == "token", words[4] == "1"
         self.q_heads, self.kv_heads, self.dim, self.queries, self.segments = map(int, words[5:10])
-        self.folder = words[10]
+        self.folder = words[11]         # words[10]: segattn's arithmetic, f32 or f64 for all others
         if self.work != "attend" or self.segments != 1 or "+" in parts:
             raise Unable("attention in one call, of keys in one tensor only")
         self.format, self.keys = parts.split(":")[0], int(parts.split(":")[1])
