@@ -14,10 +14,10 @@ static void key_store(void *keys, size_t dim, int j, const int8_t *code, const f
 }
 
 static int32_t start_of(const int8_t code[SGA_CODES]) {
-  int32_t sum = 0;
+  int32_t total = 0;
   for (int i = 0; i < SGA_CODES; i++)
-    sum += code[i];
-  return CODE_ZERO * sum;
+    total += code[i];
+  return CODE_ZERO * total;
 }
 
 /* One row of numbers, in place.  */

@@ -14,16 +14,16 @@ static inline __attribute__((always_inline)) void scores_of(const sga_piece *w, 
       x[r] = vec_set1(0);
     for (size_t b = 0; b < sga_code_blocks(w->dim_k); b++) {
       quads k[QUADS];
-      ints sum[SGA_ROWS];
+      ints total[SGA_ROWS];
       quads_of(row, b * SGA_CODES, k);
       for (int r = 0; r < rows; r++)
-        sum[r] = ints_set1(sga_query_starts(w->q[first + r], w->dim_k)[b]);
+        total[r] = ints_set1(sga_query_starts(w->q[first + r], w->dim_k)[b]);
       for (int g = 0; g < QUADS; g++)
         for (int r = 0; r < rows; r++)
-          sum[r] = quads_dot(k[g], quads_set1((const int8_t *)w->q[first + r] + b * SGA_CODES + 4 * g), sum[r]);
+          total[r] = quads_dot(k[g], quads_set1((const int8_t *)w->q[first + r] + b * SGA_CODES + 4 * g), total[r]);
       vec d = vec_load(scale + b * SGA_BLOCK + j);
       for (int r = 0; r < rows; r++)
-        x[r] = vec_fma(vec_mul(vec_set1(sga_query_scales(w->q[first + r], w->dim_k)[b]), d), ints_number(sum[r]), x[r]);
+        x[r] = vec_fma(vec_mul(vec_set1(sga_query_scales(w->q[first + r], w->dim_k)[b]), d), ints_number(total[r]), x[r]);
     }
     for (int r = 0; r < rows; r++)
       vec_store(s + (first + r) * SGA_BLOCK + j, x[r]);
