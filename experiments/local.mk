@@ -6,7 +6,8 @@ experimentsdatadir = $(experimentsdir)/data
 providersdir = $(experimentsdir)/providers
 
 experiment_files = \
-  experiments/accuracy-arithmetic.yaml experiments/first-report.yaml experiments/mixed-cache.yaml experiments/real-smollm2.yaml
+  experiments/accuracy-arithmetic.yaml experiments/first-report.yaml experiments/formats.yaml experiments/mixed-cache.yaml \
+  experiments/real-smollm2.yaml
 experiment_data_files = \
   experiments/data/README experiments/data/references.h5 experiments/data/smollm2-256.h5 experiments/data/smollm2-512.h5 \
   experiments/data/smollm2.h5
