@@ -6,121 +6,14 @@
 #include <limits.h>
 #include <math.h>
 
-#include "saved.h"
-
-/* What is left of the bytes.  */
-typedef struct reader {
-  const unsigned char *at;
-  size_t left;
-  segattn_error *error;
-} reader;
-
-#define DAMAGED(r, ...) sga_fail((r)->error, SEGATTN_EDAMAGED, "saved", __VA_ARGS__)
-
-/* n bytes of n_of; NULL, with an error, when there are not so many.  */
-static const unsigned char *take(reader *r, size_t n, const char *of) {
-  const unsigned char *p = r->at;
-  if (n > r->left) {
-    DAMAGED(r, "ends within %s", of);
-    return NULL;
-  }
-  r->at += n;
-  r->left -= n;
-  return p;
-}
-
-/* ---- is it a state, whole and unchanged? ---- */
-
-static segattn_status whole(const unsigned char *bytes, size_t size, segattn_error *error) {
-  const reader r = { bytes, size, error };
-  if (size < AT_VERSION || memcmp(bytes, SAVED_MAGIC, AT_VERSION))
-    return DAMAGED(&r, "is no saved state: it does not begin as one");
-  if (size < SAVED_HEADER + SAVED_CHECKSUM)
-    return DAMAGED(&r, "has %zu bytes, expected at least %d", size, SAVED_HEADER + SAVED_CHECKSUM);
-  if (get_u32(bytes + AT_VERSION) != SAVED_VERSION)
-    return sga_fail(error, SEGATTN_EUNSUPPORTED, "saved", "is of version %u, expected %d", get_u32(bytes + AT_VERSION),
-                    SAVED_VERSION);
-  if (get_u64(bytes + AT_BYTES) != size)
-    return DAMAGED(&r, "has %zu bytes, expected %llu: it was cut off, or something follows", size,
-                   (unsigned long long)get_u64(bytes + AT_BYTES));
-  if (get_u64(bytes + size - SAVED_CHECKSUM) != sga_checksum(bytes, size - SAVED_CHECKSUM))
-    return DAMAGED(&r, "was changed: its checksum is not the one that it ends with");
-  return SEGATTN_OK;
-}
-
-/* ---- is it of this problem? ---- */
-
-static segattn_status same_numbers(const reader *r, const unsigned char *from, const double *expected, size_t n,
-                                   const char *name) {
-  for (size_t i = 0; from && i < n; i++) {
-    double x = get_f64(from + i * sizeof x);
-    if (!(x <= expected[i] && x >= expected[i]))
-      return sga_fail(r->error, SEGATTN_EINVAL, "saved", "is of a problem with %s %.17g at head %zu, expected %.17g", name,
-                      x, i, expected[i]);
-  }
-  return SEGATTN_OK;
-}
-
-static segattn_status same_shape(const segattn_state *s, const unsigned char *h, segattn_error *error) {
-  const struct { const char *name; int at; size_t expected; } field[] = {
-    { "batch", AT_BATCH, s->batch }, { "queries", AT_QUERIES, s->queries }
-  };
-  char arithmetic[AT_NUMBER - AT_ARITHMETIC + 1] = "";
-  memcpy(arithmetic, h + AT_ARITHMETIC, sizeof arithmetic - 1);
-  if (strcmp(arithmetic, s->plan->kernel->arithmetic))
-    return sga_fail(error, SEGATTN_EINVAL, "saved", "has arithmetic %s, expected %s as in the plan", arithmetic,
-                    s->plan->kernel->arithmetic);
-  for (size_t i = 0; i < sizeof field / sizeof *field; i++)
-    if (get_u64(h + field[i].at) != field[i].expected)
-      return sga_fail(error, SEGATTN_EINVAL, "saved", "has %s %llu, expected %zu as in state", field[i].name,
-                      (unsigned long long)get_u64(h + field[i].at), field[i].expected);
-  return SEGATTN_OK;
-}
-
-/* Numbers by head: those of the state until they are compared one by one, or any, or none.  */
-static const double *there(bool saved, const double *of_state) {
-  static const double any = 0;
-  return !saved ? NULL : of_state ? of_state : &any;
-}
-
-static segattn_status header_check(const segattn_state *s, const unsigned char *h, const void *tag, reader *r) {
-  const segattn_problem *p = &s->plan->problem;
-  uint32_t flags = get_u32(h + AT_FLAGS);
-  segattn_status status;
-  if (get_u32(h + AT_BASE) != SAVED_BASE || get_u32(h + AT_BLOCK) != SGA_BLOCK || flags > 7 || get_u32(h + AT_ZERO))
-    return DAMAGED(r, "has exponents of base %u, blocks of %u keys and flags %u, expected 2, %d and at most 7",
-                   get_u32(h + AT_BASE),
-                   get_u32(h + AT_BLOCK), flags, SGA_BLOCK);
-  if ((status = same_shape(s, h, r->error)))
-    return status;
-  if (get_u32(h + AT_NUMBER) != s->plan->kernel->size)
-    return DAMAGED(r, "has numbers of %u bytes, expected %zu", get_u32(h + AT_NUMBER), s->plan->kernel->size);
-  const segattn_problem got = {
-    .q_heads = get_u64(h + AT_Q_HEADS), .kv_heads = get_u64(h + AT_KV_HEADS), .dim_k = get_u64(h + AT_DIM_K),
-    .dim_v = get_u64(h + AT_DIM_V), .scale = get_f64(h + AT_SCALE), .softcap = get_f64(h + AT_SOFTCAP),
-    .causal = flags & SAVED_CAUSAL, .window = get_u64(h + AT_WINDOW), .slopes = there(flags & SAVED_SLOPES, p->slopes),
-    .sinks = there(flags & SAVED_SINKS, p->sinks)
-  };
-  if ((status = sga_problem_same(&got, "saved", p, "the plan", r->error)))
-    return status;
-  const unsigned char *slopes = p->slopes ? take(r, p->q_heads * sizeof(double), "the slopes") : NULL;
-  const unsigned char *sinks = p->sinks ? take(r, p->q_heads * sizeof(double), "the sinks") : NULL;
-  if ((p->slopes && !slopes) || (p->sinks && !sinks))
-    return SEGATTN_EDAMAGED;
-  if ((status = same_numbers(r, slopes, p->slopes, p->q_heads, "slope")) ||
-      (status = same_numbers(r, sinks, p->sinks, p->q_heads, "sink")))
-    return status;
-  if (tag && memcmp(h + AT_TAG, tag, SEGATTN_TAG))
-    return sga_fail(r->error, SEGATTN_EINVAL, "tag", "is not the one that the state was saved with");
-  return SEGATTN_OK;
-}
+#include "load.h"
 
 /* ---- the tree ---- */
 
 #define BLOCKS ((uint64_t)1 << 57)      /* positions within 2^62 of 0 */
 enum { LEVELS = 57 };
 
-static segattn_status range_check(const reader *r, size_t batch, const sga_tree *t, uint32_t flags) {
+static segattn_status range_check(const sga_reader *r, size_t batch, const sga_tree *t, uint32_t flags) {
   bool empty = !t->first && !t->next && !t->block && t->end == INT64_MIN && !t->inexact && !t->open && !t->n;
   if (flags > (SAVED_BEGUN | SAVED_OPEN) || (!t->begun && !empty))
     return DAMAGED(r, "holds keys at batch %zu, which has none", batch);
@@ -134,7 +27,7 @@ static segattn_status range_check(const reader *r, size_t batch, const sga_tree 
 }
 
 /* Nodes in order of position, none within another.  */
-static segattn_status node_check(const reader *r, size_t batch, const sga_tree *t, int i) {
+static segattn_status node_check(const sga_reader *r, size_t batch, const sga_tree *t, int i) {
   sga_node a = t->node[i];
   if (a.level < 0 || a.level >= LEVELS || a.index >= BLOCKS >> a.level || t->end <= sga_block_start(a.index << a.level))
     return DAMAGED(r, "holds node %llu of level %d at batch %zu, which there is not", (unsigned long long)a.index, a.level,
@@ -183,7 +76,7 @@ static const char *low_fault(const segattn_state *s, const unsigned char *sums, 
   return NULL;
 }
 
-static segattn_status sums_check(const reader *r, const segattn_state *s, size_t batch, const unsigned char *m,
+static segattn_status sums_check(const sga_reader *r, const segattn_state *s, size_t batch, const unsigned char *m,
                                  const unsigned char *sums) {
   size_t rows = saved_rows(s), size = s->plan->kernel->size, dim = s->plan->problem.dim_v;
   for (size_t i = 0; i < rows; i++) {
@@ -203,7 +96,7 @@ static segattn_status sums_check(const reader *r, const segattn_state *s, size_t
   return SEGATTN_OK;
 }
 
-static segattn_status m_check(const reader *r, const segattn_state *s, size_t batch, const unsigned char *m) {
+static segattn_status m_check(const sga_reader *r, const segattn_state *s, size_t batch, const unsigned char *m) {
   for (size_t i = 0; i < saved_rows(s); i++) {
     double x = get_number(m + i * s->plan->kernel->size, s->plan->kernel->size);
     if (x != x)
@@ -220,9 +113,9 @@ typedef struct sequence {
   const unsigned char *m, *sums[SGA_SLABS];
 } sequence;
 
-static segattn_status sums_read(reader *r, const segattn_state *s, size_t batch, sequence *x) {
+static segattn_status sums_read(sga_reader *r, const segattn_state *s, size_t batch, sequence *x) {
   sga_tree *t = &x->tree;
-  const unsigned char *sums = take(r, saved_sum_bytes(s), "an accumulator");
+  const unsigned char *sums = sga_read(r, saved_sum_bytes(s), "an accumulator");
   if (!sums)
     return SEGATTN_EDAMAGED;
   x->sums[t->slabs] = sums;
@@ -230,8 +123,8 @@ static segattn_status sums_read(reader *r, const segattn_state *s, size_t batch,
   return sums_check(r, s, batch, x->m, sums);
 }
 
-static segattn_status node_read(reader *r, const segattn_state *s, size_t batch, sequence *x, int i) {
-  const unsigned char *h = take(r, SAVED_NODE, "a node");
+static segattn_status node_read(sga_reader *r, const segattn_state *s, size_t batch, sequence *x, int i) {
+  const unsigned char *h = sga_read(r, SAVED_NODE, "a node");
   if (!h)
     return SEGATTN_EDAMAGED;
   uint32_t level = get_u32(h + AT_LEVEL);
@@ -241,8 +134,8 @@ static segattn_status node_read(reader *r, const segattn_state *s, size_t batch,
   return status ? status : sums_read(r, s, batch, x);
 }
 
-static segattn_status sequence_read(reader *r, const segattn_state *s, size_t batch, sequence *x) {
-  const unsigned char *h = take(r, SAVED_SEQUENCE, "a batch element");
+static segattn_status sequence_read(sga_reader *r, const segattn_state *s, size_t batch, sequence *x) {
+  const unsigned char *h = sga_read(r, SAVED_SEQUENCE, "a batch element");
   sga_tree *t = &x->tree;
   segattn_status status;
   if (!h)
@@ -259,7 +152,7 @@ static segattn_status sequence_read(reader *r, const segattn_state *s, size_t ba
   t->n = nodes < SGA_NODES ? (int)nodes : SGA_NODES;
   if ((status = range_check(r, batch, t, flags)))
     return status;
-  if (!(x->m = take(r, saved_m_bytes(s), "the maxima")))
+  if (!(x->m = sga_read(r, saved_m_bytes(s), "the maxima")))
     return SEGATTN_EDAMAGED;
   status = m_check(r, s, batch, x->m);
   for (int i = 0; i < t->n && !status; i++)
@@ -310,7 +203,7 @@ static void sequence_store(const segattn_state *s, size_t batch, const sequence 
 }
 
 /* All batch elements: checked, with memory for them; or stored.  */
-static segattn_status sequences(segattn_state *s, reader r, bool store) {
+static segattn_status sequences(segattn_state *s, sga_reader r, bool store) {
   sequence x;
   segattn_status status;
   for (size_t b = 0; b < s->batch; b++) {
@@ -331,8 +224,8 @@ static segattn_events events_at(const unsigned char *from) {
 }
 
 /* The events of all heads; NULL, with an error, where there are none, or a position without an event or the reverse.  */
-static const unsigned char *events_read(reader *r, size_t heads) {
-  const unsigned char *events = take(r, heads * SAVED_EVENTS, "the events");
+static const unsigned char *events_read(sga_reader *r, size_t heads) {
+  const unsigned char *events = sga_read(r, heads * SAVED_EVENTS, "the events");
   for (size_t h = 0; events && h < heads; h++) {
     const segattn_events e = events_at(events + h * SAVED_EVENTS);
     if ((e.nan || e.inf || e.nonfinite_values) != (e.first != SEGATTN_NOWHERE)) {
@@ -344,11 +237,11 @@ static const unsigned char *events_read(reader *r, size_t heads) {
 }
 
 static segattn_status load(segattn_state *s, const void *tag, const unsigned char *saved, size_t size, segattn_error *error) {
-  segattn_status status = whole(saved, size, error);
+  segattn_status status = sga_saved_whole(saved, size, error);
   if (status)
     return status;
-  reader r = { saved + SAVED_HEADER, size - SAVED_HEADER - SAVED_CHECKSUM, error };
-  if ((status = header_check(s, saved, tag, &r)))
+  sga_reader r = { saved + SAVED_HEADER, size - SAVED_HEADER - SAVED_CHECKSUM, error };
+  if ((status = sga_saved_header(s, saved, tag, &r)))
     return status;
   const unsigned char *events = events_read(&r, s->plan->problem.q_heads);
   if (!events)

@@ -13,6 +13,7 @@
 #include "few.h"
 #include "many_scores.h"
 #include "many_events.h"
+#include "many_exponents.h"
 #include "many.h"
 #include "lanes.h"
 #include "rows.h"
