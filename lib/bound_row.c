@@ -88,7 +88,8 @@ static void chains(const sga_bound_row *r, common *c) {
   }
   int height = first == last ? 0 : 64 - __builtin_clzll(first ^ last);
   double joins = least((double)height, most(blocks - 1, 0)) + (sga_bound_has_sink(r) ? 1 : 0);
-  double u = r->type->u, after = most(longest - 1, 0) + joins, pairs = r->plan->kernel->parts > 1;
+  double u = r->type->u, after = most(longest - 1, 0) + joins;
+  bool pairs = r->plan->kernel->parts > 1;
   c->chain_o = pairs ? pair_chain(longest, after, u) : gamma_of(longest + joins, u);
   c->chain_l = pairs ? pair_chain(longest, after, u) : gamma_of(after, u);
   c->quotient = pairs ? u * (1 + 0x1p-19) : u;
