@@ -128,6 +128,10 @@ static inline __attribute__((always_inline)) void all_dims(const strip *x, int v
     dims(x, vecs, a, b, d, SUM_REST, all, fresh);
 }
 
+static inline __attribute__((always_inline)) bool all_attend(const strip *x, int vecs, int j) {
+  return lanes_of(x, j, 0) == x->lanes[0] && (vecs == 1 || lanes_of(x, j, 1) == x->lanes[1]);
+}
+
 /* A lane that skips a key must not meet its value: keys that all lanes attend, then those that some do, in order.  */
 static inline __attribute__((always_inline)) void values_runs(const strip *x, int vecs, int a, int b) {
   if (x->w->all) {
@@ -135,9 +139,9 @@ static inline __attribute__((always_inline)) void values_runs(const strip *x, in
     return;
   }
   for (int from = a, to; from < b; from = to) {
-    bool all = lanes_of(x, from, 0) == x->lanes[0] && lanes_of(x, from, 1) == x->lanes[1], same = all;
+    bool all = all_attend(x, vecs, from), same = all;
     for (to = from + 1; to < b && same == all; to += same == all)
-      same = lanes_of(x, to, 0) == x->lanes[0] && lanes_of(x, to, 1) == x->lanes[1];
+      same = all_attend(x, vecs, to);
     if (all)
       all_dims(x, vecs, from, to, true, false);
     else
