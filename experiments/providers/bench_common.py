@@ -79,7 +79,7 @@ def answer(words, held, prepare):
     (f64)."""
     if words[0] == "case":
         held[:] = []
-        case = Case(" ".join(words[1:]).split(" ", 10))
+        case = Case(" ".join(words[1:]).split(" ", 11))
         call, output = prepare(case)
         first = times(call, 1)                  # what a library refuses it refuses now
         held[:] = [case, call, output]
