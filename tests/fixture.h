@@ -55,4 +55,14 @@ static inline void fixture_init(fixture *f) {
   f->S = fixture_output(f->rows[2], 1);
 }
 
+/* As many keys as asked for, each of them the fixture's first, at positions from `start`; no mask.  */
+static inline segattn_segment fixture_keys(const fixture *f, size_t n, int64_t start) {
+  segattn_segment s = f->segment;
+  s.k.shape[SEGATTN_POS] = s.v.shape[SEGATTN_POS] = n;
+  s.k.stride[SEGATTN_POS] = s.v.stride[SEGATTN_POS] = 0;
+  s.mask.data = NULL;
+  s.start = start;
+  return s;
+}
+
 #endif

@@ -28,7 +28,7 @@ semantics_tests = \
 library_tests = \
   tests/right-promise tests/right-algebra tests/right-blocks tests/right-codes tests/right-decode tests/right-events \
   tests/right-exchange tests/right-fma tests/right-formats tests/right-merge tests/right-state tests/robust-api \
-  tests/robust-environment tests/robust-memory tests/robust-state $(semantics_tests)
+  tests/robust-environment tests/robust-memory tests/robust-state tests/robust-state-sums $(semantics_tests)
 exact_tests = tests/accurate-elementary tests/accurate-bound tests/accurate-bound-terms tests/accurate-oracle
 program_tests = \
   tests/accurate-doubledouble tests/right-families tests/right-inputs tests/right-measure tests/right-npy tests/right-oracle \
@@ -68,7 +68,9 @@ tests_right_events_SOURCES = tests/right-events.c tests/saved_state.h
 tests_right_exchange_SOURCES = tests/right-exchange.c $(draw_sources) tests/saved_state.h
 tests_right_state_SOURCES = \
   tests/right-state.c tests/evaluate.c tests/layout.c tests/render.c $(draw_sources) tests/saved_state.h
-tests_robust_state_SOURCES = tests/robust-state.c tests/saved_state.h
+tests_robust_api_SOURCES = tests/robust-api.c tests/robust_api_rows.h
+tests_robust_state_SOURCES = tests/robust-state.c tests/saved_state.h tests/state_scene.h
+tests_robust_state_sums_SOURCES = tests/robust-state-sums.c tests/saved_state.h tests/state_scene.h
 # The library's allocations fail when the test says so.
 tests_robust_memory_LDADD = libsga.la
 tests_robust_memory_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=free

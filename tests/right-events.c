@@ -10,15 +10,6 @@
 
 enum { KEYS = 300, AT_EVENTS = 160 };
 
-static segattn_segment keys_of(const fixture *f, size_t n, int64_t start) {     /* every key is the first one */
-  segattn_segment s = f->segment;
-  s.k.shape[SEGATTN_POS] = s.v.shape[SEGATTN_POS] = n;
-  s.k.stride[SEGATTN_POS] = s.v.stride[SEGATTN_POS] = 0;
-  s.mask.data = NULL;
-  s.start = start;
-  return s;
-}
-
 /* Keys of NaN in KV head 1, values of NaN in KV head 0, both in batch element 1 alone.  */
 static void spoil(fixture *f) {
   f->k[(F_KV + 1) * F_KEYS * F_DK] = NAN;
@@ -34,7 +25,7 @@ static segattn_plan *plan_of(const fixture *f, const char *arithmetic) {
 
 static segattn_state *state_of(const fixture *f, const segattn_plan *plan, size_t keys, int64_t start) {
   segattn_state *state = NULL;
-  segattn_segment s = keys_of(f, keys, start);
+  segattn_segment s = fixture_keys(f, keys, start);
   if (segattn_state_alloc(&state, plan, &f->queries, NULL) || segattn_state_absorb(state, &f->queries, &s, NULL))
     ok(false, "the state");
   return state;

@@ -73,16 +73,6 @@ typedef struct scene {
   segattn_events events[F_HEADS];
 } scene;
 
-/* As many keys as asked for from the fixture's first: every key is the same.  */
-static segattn_segment keys_of(const fixture *f, size_t n, int64_t start) {
-  segattn_segment s = f->segment;
-  s.k.shape[SEGATTN_POS] = s.v.shape[SEGATTN_POS] = n;
-  s.k.stride[SEGATTN_POS] = s.v.stride[SEGATTN_POS] = 0;
-  s.mask.data = NULL;
-  s.start = start;
-  return s;
-}
-
 static void check_ready(segattn_status status, const char *what) {
   if (status)
     ok(false, "%s: %s", what, segattn_strerror(status));
@@ -100,8 +90,8 @@ static void set_up(scene *x) {
   check_ready(segattn_plan_alloc(&x->plan, &x->f.problem, &x->f.options, NULL), "plan");
   check_ready(segattn_state_alloc(&x->state, x->plan, &x->f.queries, NULL), "state");
   check_ready(segattn_state_alloc(&x->other, x->plan, &x->f.queries, NULL), "other state");
-  segattn_segment first = keys_of(&x->f, FIRST, 0);
-  x->second = keys_of(&x->f, KEYS, FIRST);
+  segattn_segment first = fixture_keys(&x->f, FIRST, 0);
+  x->second = fixture_keys(&x->f, KEYS, FIRST);
   check_ready(segattn_state_absorb(x->state, &x->f.queries, &first, NULL), "absorb");
   check_ready(segattn_state_absorb(x->other, &x->f.queries, &x->second, NULL), "absorb");
   check_ready(segattn_state_save(x->other, NULL, x->saved, sizeof x->saved, NULL), "save");
