@@ -58,7 +58,7 @@ libsga_la_SOURCES = \
   lib/format/bf16.c lib/format/block.c lib/format/bool.c \
   lib/format/f16.c lib/format/f32.c lib/format/f64.c lib/format/f8e4m3.c lib/format/f8e5m2.c lib/format/format.c \
   lib/format/iq4_nl.c lib/format/q4_0.c lib/format/q4_1.c lib/format/q5_0.c lib/format/q5_1.c lib/format/q8_0.c \
-  lib/format/block.h lib/format/f16.h lib/format/format.h
+  lib/format/block.h lib/format/f16.h lib/format/format.h lib/format/iq4_nl.h
 libsga_la_LIBADD = $(kernels)
 
 libsegattn_la_SOURCES =

@@ -23,10 +23,6 @@ uint64_t event_count(const segattn_events *e, const event *which) {
   return n;
 }
 
-void event_set(segattn_events *e, const event *which, uint64_t n) {
-  memcpy((char *)e + which->offset, &n, sizeof n);
-}
-
 /* ---- JSON ---- */
 
 static bool any(const segattn_events *e) {

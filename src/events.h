@@ -14,7 +14,6 @@ typedef struct event {
 } event;
 const event *event_at(size_t i);                        /* NULL past the end */
 uint64_t event_count(const segattn_events *e, const event *which);
-void event_set(segattn_events *e, const event *which, uint64_t n);
 
 /* All heads together: the counts and first, null without one; and the same of each head that had any event.  */
 void events_json(FILE *to, const segattn_events *heads, size_t n);

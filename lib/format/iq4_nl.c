@@ -10,10 +10,11 @@
 #include <math.h>
 
 #include "block.h"
+#include "iq4_nl.h"
 
 enum { BYTES = 18, LEVELS = 16 };
 
-static const int8_t level[LEVELS] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };
+static const int8_t level[LEVELS] = { SGA_IQ4_NL_LEVELS };
 
 static void unpack(sga_quants *to, const unsigned char *from) {
   to->d = sga_half_at(from);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Blocks of 32 elements (format/block.h) to f32 on x86-64, with AVX2 or more: codes as bytes, then scaled, LANES at a time.  */
 
+#include "../format/iq4_nl.h"
+
 #define DECODE_BLOCKS 1
 
 /* Byte j of two codes has code j low and code j + 16 high.  */
@@ -21,14 +23,21 @@ static inline __m256i fifth_bits(const char *p) {
 
 /* The codes less their zero, at p.  */
 static inline __m256i block_codes(sga_stored stored, const char *p) {
-  const __m128i level = _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
+  const __m128i level = _mm_setr_epi8(SGA_IQ4_NL_LEVELS);
   switch (stored) {
+  case SGA_Q8_0: return _mm256_loadu_si256((const __m256i *)(const void *)p);
   case SGA_Q4_0: return _mm256_sub_epi8(nibbles(p), _mm256_set1_epi8(8));
   case SGA_Q4_1: return nibbles(p);
   case SGA_Q5_0: return _mm256_sub_epi8(_mm256_or_si256(nibbles(p + 4), fifth_bits(p)), _mm256_set1_epi8(16));
   case SGA_Q5_1: return _mm256_or_si256(nibbles(p + 4), fifth_bits(p));
   default: return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(level), nibbles(p));         /* iq4_nl */
   }
+}
+
+/* The same less `zero`, to memory.  */
+static inline void codes_less(sga_stored stored, const char *p, int zero, int8_t *to) {
+  __m256i codes = _mm256_sub_epi8(block_codes(stored, p), _mm256_set1_epi8((char)zero));
+  _mm256_storeu_si256((__m256i *)(void *)to, codes);
 }
 
 static inline float half_at(const char *p) {
@@ -45,7 +54,7 @@ static inline __attribute__((always_inline)) void decode_blocks(sga_stored store
     int8_t room[32];
     const int8_t *codes = (const int8_t *)p + 2;
     if (stored != SGA_Q8_0) {
-      _mm256_storeu_si256((__m256i *)(void *)room, block_codes(stored, p + (shifted ? 4 : 2)));
+      codes_less(stored, p + (shifted ? 4 : 2), 0, room);
       codes = room;
     }
     for (int i = 0; i < 32; i += LANES) {

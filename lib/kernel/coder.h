@@ -60,20 +60,11 @@ static void key_code(void *keys, size_t dim, int j, const float *x) {
   key_store(keys, dim, j, code, scale);
 }
 
-/* ---- keys that are stored as blocks of codes: those of format/q8_0.c and q4_0.c, without a stop between ---- */
+/* ---- keys that are stored as blocks of codes: without a stop between ---- */
 
 enum { HALF = 2 };              /* bytes of a block's d, which comes first */
 
-static inline void codes_q8_0(const char *from, int8_t *to) {
-  memcpy(to, from, SGA_CODES);
-  for (int i = 0; i < SGA_CODES; i++)
-    to[i] = (int8_t)(to[i] - CODE_ZERO);
-}
-
-static inline void codes_q4_0(const char *from, int8_t *to) { nibbles_less(from, 8 + CODE_ZERO, to); }
-
-static inline __attribute__((always_inline)) void keys_unpack(void *keys, size_t dim, const sga_blocks *x,
-                                                              void codes(const char *from, int8_t *to)) {
+static inline __attribute__((always_inline)) bool keys_unpack(void *keys, size_t dim, const sga_blocks *x, sga_stored stored) {
   uint16_t d[SEGATTN_MAX_DIM / SGA_CODES][SGA_BLOCK + SGA_PAD];
   for (int j = x->first; j < x->last; j++) {
     const char *from = x->from + (j - x->first) * x->key_stride;
@@ -82,17 +73,22 @@ static inline __attribute__((always_inline)) void keys_unpack(void *keys, size_t
       ask(from + x->ahead + i);
     for (size_t b = 0; b < sga_code_blocks(dim); b++, from += x->block_stride) {
       memcpy(&d[b][j], from, HALF);
-      codes(from + HALF, to + b * SGA_CODES);
+      codes_less(stored, from + HALF, CODE_ZERO, to + b * SGA_CODES);
     }
   }
   for (size_t b = 0; b < sga_code_blocks(dim); b++)
     decode(SGA_F16, d[b] + x->first, sga_key_scales(keys) + b * SGA_BLOCK + x->first, (size_t)(x->last - x->first));
+  return true;
 }
 
 static bool keys_blocks(void *keys, size_t dim, const sga_blocks *x) {
   switch (x->format) {
-  case SEGATTN_Q8_0: keys_unpack(keys, dim, x, codes_q8_0); return true;
-  case SEGATTN_Q4_0: keys_unpack(keys, dim, x, codes_q4_0); return true;
+  case SEGATTN_Q8_0: return keys_unpack(keys, dim, x, SGA_Q8_0);
+  case SEGATTN_Q4_0: return keys_unpack(keys, dim, x, SGA_Q4_0);
+#ifdef DECODE_BLOCKS
+  case SEGATTN_Q5_0: return keys_unpack(keys, dim, x, SGA_Q5_0);
+  case SEGATTN_IQ4_NL: return keys_unpack(keys, dim, x, SGA_IQ4_NL);
+#endif
   default: return false;
   }
 }

@@ -54,8 +54,8 @@ static inline size_t sga_key_codes_bytes(size_t dim) {
   return SGA_BLOCK * (sga_code_blocks(dim) * sizeof(float) + sga_code_stride(dim));
 }
 static inline float *sga_key_scales(void *keys) { return keys; }
-static inline int8_t *sga_key_codes(void *keys, size_t dim) {
-  return (int8_t *)keys + SGA_BLOCK * sga_code_blocks(dim) * sizeof(float);
+static inline int8_t *sga_key_codes(const void *keys, size_t dim) {
+  return (int8_t *)(uintptr_t)keys + SGA_BLOCK * sga_code_blocks(dim) * sizeof(float);
 }
 
 /* ---- queries; `dim` a multiple of SGA_CODES, and no more memory than `dim` numbers a row ---- */

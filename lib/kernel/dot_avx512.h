@@ -53,11 +53,3 @@ static inline void quads_of(const int8_t *const *row, size_t at, quads k[8]) {
     k[i + 4] = _mm512_shuffle_i64x2(a[i], a[i + 4], 0xdd);
   }
 }
-
-static inline void nibbles_less(const char *from, int zero, int8_t *to) {
-  const __m128i low = _mm_set1_epi8(15), less = _mm_set1_epi8((char)zero);
-  __m128i x = _mm_loadu_si128((const __m128i *)(const void *)from);
-  __m128i a = _mm_and_si128(x, low), b = _mm_and_si128(_mm_srli_epi16(x, 4), low);
-  _mm_storeu_si128((__m128i *)(void *)to, _mm_sub_epi8(a, less));
-  _mm_storeu_si128((__m128i *)(void *)(to + 16), _mm_sub_epi8(b, less));
-}

@@ -31,9 +31,13 @@ static inline void quads_of(const int8_t *const *row, size_t at, quads k[8]) {
   }
 }
 
-static inline void nibbles_less(const char *from, int zero, int8_t *to) {
+static inline void codes_less(sga_stored stored, const char *from, int zero, int8_t *to) {
+  if (stored == SGA_Q8_0) {
+    memcpy(to, from, 32);       /* zero is CODE_ZERO, 0 */
+    return;
+  }
   uint8x16_t x = vld1q_u8((const uint8_t *)from);
-  int8x16_t less = vdupq_n_s8((int8_t)zero);
+  int8x16_t less = vdupq_n_s8((int8_t)(8 + zero));
   vst1q_s8(to, vsubq_s8(vreinterpretq_s8_u8(vandq_u8(x, vdupq_n_u8(15))), less));
   vst1q_s8(to + 16, vsubq_s8(vreinterpretq_s8_u8(vshrq_n_u8(x, 4)), less));
 }

@@ -38,9 +38,13 @@ static inline void quads_of(const int8_t *const *row, size_t at, quads k[8]) {
       memcpy(k[g].x + 4 * i, row[i] + at + 4 * g, 4);
 }
 
-static inline void nibbles_less(const char *from, int zero, int8_t *to) {
+static inline void codes_less(sga_stored stored, const char *from, int zero, int8_t *to) {
+  if (stored == SGA_Q8_0) {
+    memcpy(to, from, 32);       /* zero is CODE_ZERO, 0 */
+    return;
+  }
   for (int i = 0; i < 16; i++) {
-    to[i] = (int8_t)((from[i] & 15) - zero);
-    to[i + 16] = (int8_t)((from[i] >> 4 & 15) - zero);
+    to[i] = (int8_t)((from[i] & 15) - 8 - zero);
+    to[i + 16] = (int8_t)((from[i] >> 4 & 15) - 8 - zero);
   }
 }

@@ -11,8 +11,6 @@
    without, 14 ms into the first level, 12 ms into the second; a line in two or in four, for the hardware to do the rest: 14
    to 16 ms; two blocks ahead: 13 ms).  */
 
-enum { ALL_KEYS = SGA_BLOCK };
-
 static inline bool has(const sga_keys *set, int j) { return set->word[j >> 6] >> (j & 63) & 1; }
 
 /* The first key at or after j that is in the set; SGA_BLOCK when there is none.  */
@@ -38,10 +36,12 @@ static inline size_t stored_bytes(sga_stored stored) { return stored == SGA_NUMB
 /* Key j where it lies.  */
 static inline const char *key_at(const void *keys, size_t stride, int j) { return (const char *)keys + (size_t)j * stride; }
 
-/* n keys (or values) decoded into the room, in the first-level cache; those that many bytes ahead are asked for.  */
+/* n keys (or values) decoded into the room, in the first-level cache; the lines of those that many bytes ahead are asked for
+   (0: none are).  A row of q8_0 has the most bytes, 34 to 32 elements.  */
 static void decode_keys(sga_stored stored, const char *key, size_t stride, ptrdiff_t ahead, int n, size_t dim, num *room) {
+  const size_t bytes = stored <= SGA_BF16 ? 2 * dim : dim + dim / 16;
   for (int j = 0; j < n; j++, key += stride, room += dim) {
-    for (size_t i = 0; i < stride && i < dim * 2; i += 64)
+    for (size_t i = 0; ahead && i < stride && i < bytes; i += 64)
       ask(key + ahead + i);
     decode(stored, key, room, dim);
   }

@@ -5,7 +5,7 @@
 static inline __attribute__((always_inline)) void scores_of(const sga_piece *w, int first, int rows, num *s) {
   const float *scale = w->k;
   const size_t stride = sga_code_stride(w->dim_k);
-  const int8_t *codes = (const int8_t *)w->k + SGA_BLOCK * sga_code_blocks(w->dim_k) * sizeof(float), *row[LANES];
+  const int8_t *codes = sga_key_codes(w->k, w->dim_k), *row[LANES];
   for (int j = 0; j < w->keys; j += LANES) {
     vec x[SGA_ROWS];
     for (int i = 0; i < LANES; i++)

@@ -39,7 +39,13 @@ static inline void ask_next(const strip *x, const sga_ahead *next, int j) {
 #include "many_scores_i8.h"
 #else
 
-static inline __attribute__((always_inline)) void chain_pair(const strip *x, const num *const *k, int keys, int vecs, int c,
+typedef struct keys_at { const num *at[MANY_KEYS]; } keys_at;
+
+static inline void key_take(const sga_lanes *w, keys_at *k, int i, int key) {
+  k->at[i] = (const num *)w->k + (size_t)key * w->k_stride;
+}
+
+static inline __attribute__((always_inline)) void chain_pair(const strip *x, const keys_at *k, int keys, int vecs, int c,
                                                              vec a[MANY_KEYS][2]) {
   vec b[MANY_KEYS][2], q[2], r[2];
   const num *row = x->q + c * SGA_LANES;
@@ -48,7 +54,7 @@ static inline __attribute__((always_inline)) void chain_pair(const strip *x, con
     r[v] = vec_load(row + 4 * SGA_LANES + v * LANES);
   }
   EACH_KEY(j) {
-    vec y = vec_set1(k[j][c]), z = vec_set1(k[j][c + 4]);
+    vec y = vec_set1(k->at[j][c]), z = vec_set1(k->at[j][c + 4]);
     for (int v = 0; v < vecs; v++) {
       a[j][v] = vec_mul(q[v], y);
       b[j][v] = vec_mul(r[v], z);
@@ -59,14 +65,14 @@ static inline __attribute__((always_inline)) void chain_pair(const strip *x, con
     for (int v = 0; v < vecs; v++)
       q[v] = vec_load(row + v * LANES);
     EACH_KEY(j) {
-      vec y = vec_set1(k[j][d + (size_t)c]);
+      vec y = vec_set1(k->at[j][d + (size_t)c]);
       for (int v = 0; v < vecs; v++)
         a[j][v] = vec_fma(q[v], y, a[j][v]);
     }
     for (int v = 0; v < vecs; v++)
       q[v] = vec_load(row + 4 * SGA_LANES + v * LANES);
     EACH_KEY(j) {
-      vec y = vec_set1(k[j][d + (size_t)c + 4]);
+      vec y = vec_set1(k->at[j][d + (size_t)c + 4]);
       for (int v = 0; v < vecs; v++)
         b[j][v] = vec_fma(q[v], y, b[j][v]);
     }
@@ -92,7 +98,7 @@ static inline __attribute__((always_inline)) void sums_add(const sums s, int key
 }
 
 /* ((0+4) + (2+6)) + ((1+5) + (3+7)) for so many keys, the first n of which are wanted; what they span.  */
-static inline __attribute__((always_inline)) void scores_keys(const strip *x, const num *const *k, int keys, int vecs, num *to,
+static inline __attribute__((always_inline)) void scores_keys(const strip *x, const keys_at *k, int keys, int vecs, num *to,
                                                               int n, range span[2]) {
   sums even, odd;
   vec a[MANY_KEYS][2];
@@ -114,23 +120,23 @@ static inline __attribute__((always_inline)) void scores_keys(const strip *x, co
     }
 }
 
+#endif
+
 /* The scores, and what they span.  Sixes and, so that nothing is left of a block, fours.  */
 static inline __attribute__((always_inline)) void strip_scores(const strip *x, int vecs, range span[2]) {
   const sga_lanes *w = x->w;
   for (int j = 0, step; j < w->keys; j += step) {
-    const num *k[MANY_KEYS];
+    keys_at k;
     int left = w->keys - j;
     step = left < MANY_KEYS || left == 2 * MANY_LAST ? MANY_LAST : MANY_KEYS;
     for (int i = 0; i < step; i++) {            /* past the end: the last key again, not stored */
-      k[i] = (const num *)w->k + (size_t)(i < left ? j + i : w->keys - 1) * w->k_stride;
+      key_take(w, &k, i, i < left ? j + i : w->keys - 1);
       if (i < left)
         ask_next(x, &w->k_next, j + i);
     }
     if (step == MANY_KEYS)
-      scores_keys(x, k, MANY_KEYS, vecs, x->s + j * SGA_LANES, left, span);
+      scores_keys(x, &k, MANY_KEYS, vecs, x->s + j * SGA_LANES, left, span);
     else
-      scores_keys(x, k, MANY_LAST, vecs, x->s + j * SGA_LANES, left, span);
+      scores_keys(x, &k, MANY_LAST, vecs, x->s + j * SGA_LANES, left, span);
   }
 }
-
-#endif

@@ -3,9 +3,14 @@
    codes in each; four codes of a key are one broadcast.  */
 
 /* Keys of a block: where their codes lie, and their scales from block to block SGA_BLOCK apart.  */
-typedef struct coded { const int8_t *code[MANY_KEYS]; const float *scale[MANY_KEYS]; } coded;
+typedef struct keys_at { const int8_t *code[MANY_KEYS]; const float *scale[MANY_KEYS]; } keys_at;
 
-static inline __attribute__((always_inline)) void block_sums(const strip *x, const coded *k, int keys, int vecs, size_t b,
+static inline void key_take(const sga_lanes *w, keys_at *k, int i, int key) {
+  k->code[i] = sga_key_codes(w->k, w->dim_k) + (size_t)key * sga_code_stride(w->dim_k);
+  k->scale[i] = (const float *)w->k + key;
+}
+
+static inline __attribute__((always_inline)) void block_sums(const strip *x, const keys_at *k, int keys, int vecs, size_t b,
                                                              ints total[MANY_KEYS][2]) {
   const sga_lanes *w = x->w;
   const int8_t *codes = (const int8_t *)w->q + (b * SGA_CODES * SGA_LANES + (size_t)x->at * 4);
@@ -25,7 +30,7 @@ static inline __attribute__((always_inline)) void block_sums(const strip *x, con
   }
 }
 
-static inline __attribute__((always_inline)) void scores_keys(const strip *x, const coded *k, int keys, int vecs, num *to,
+static inline __attribute__((always_inline)) void scores_keys(const strip *x, const keys_at *k, int keys, int vecs, num *to,
                                                               int n, range span[2]) {
   vec a[MANY_KEYS][2], d[2];
   ints total[MANY_KEYS][2];
@@ -48,26 +53,4 @@ static inline __attribute__((always_inline)) void scores_keys(const strip *x, co
       if (j < n)
         vec_store(to + j * SGA_LANES + v * LANES, a[j][v]);
     }
-}
-
-/* The scores, and what they span.  */
-static inline __attribute__((always_inline)) void strip_scores(const strip *x, int vecs, range span[2]) {
-  const sga_lanes *w = x->w;
-  const int8_t *codes = (const int8_t *)w->k + SGA_BLOCK * sga_code_blocks(w->dim_k) * sizeof(float);
-  for (int j = 0, step; j < w->keys; j += step) {
-    coded k;
-    int left = w->keys - j;
-    step = left < MANY_KEYS || left == 2 * MANY_LAST ? MANY_LAST : MANY_KEYS;
-    for (int i = 0; i < step; i++) {            /* past the end: the last key again, not stored */
-      int key = i < left ? j + i : w->keys - 1;
-      k.code[i] = codes + (size_t)key * sga_code_stride(w->dim_k);
-      k.scale[i] = (const float *)w->k + key;
-      if (i < left)
-        ask_next(x, &w->k_next, j + i);
-    }
-    if (step == MANY_KEYS)
-      scores_keys(x, &k, MANY_KEYS, vecs, x->s + j * SGA_LANES, left, span);
-    else
-      scores_keys(x, &k, MANY_LAST, vecs, x->s + j * SGA_LANES, left, span);
-  }
 }
