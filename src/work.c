@@ -11,7 +11,8 @@
 /* What the library calls an argument is an option here.  */
 int work_fail(const segattn_error *error) {
   static const struct { const char *argument, *option; } known[] = {
-    { "options.isa", "--isa" }, { "options.threads", "--threads" }
+    { "options.arithmetic", "--arithmetic" }, { "options.isa", "--isa" }, { "options.threads", "--threads" },
+    { "problem.softcap", "--softcap" }
   };
   int status = error->code == SEGATTN_ENOMEM ? FILES : USAGE;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)

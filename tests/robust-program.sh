@@ -105,7 +105,7 @@ done <<'ROWS'
 scale NaN|--scale=nan|scale|nan
 scale inf|--scale=inf|scale|inf
 scale with letters|--scale=4x2|scale|4x2
-a negative softcap|--softcap=-2|softcap|-2
+a negative softcap|--softcap=-2|segattn: --softcap is -2|expected 0
 a negative window|--window=-1|window|-1
 a window with letters|--window=3k|window|3k
 a negative position|--q-start=-4|q-start|-4
@@ -116,7 +116,7 @@ an unknown storage|--store=k=f12|f12|iq4_nl
 bool as storage|--store=bool|bool|f8e4m3
 blocks that do not fit|--store=k=q4_0|k.npy has 8|a multiple of 32: q4_0
 a segment of blocks that do not fit|--segments=1,2:v=q5_1|v.npy has 8|a multiple of 32: q5_1
-an unknown arithmetic|--arithmetic=f31|f31|f64
+an unknown arithmetic|--arithmetic=f31|segattn: --arithmetic is 'f31'|i8
 an unknown instruction set|--isa=pdp11|segattn: --isa is 'pdp11'|portable
 -2 threads|--threads=-2|threads|-2
 axes of another alphabet|--axes=q=hpx|axes|hpx
