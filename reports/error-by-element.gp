@@ -11,7 +11,9 @@ set label 1 "rms error / rms of the side".(across > 2 ? ", which stands above th
 bar = (columns == 1 ? 25.0 : 50.0)
 set colorbox horizontal user origin screen X(right - bar - 2), screen Y(scale_at + 0.2) size screen X(bar), screen Y(2) \
   noborder
-set cbtics scale 0.3 offset 0, 0.4 format "10^{%g}" scale_low, (scale_high - scale_low > 2 ? 1 : 0.5), scale_high
+halves = scale_high - scale_low <= 1    # else whole decades have room
+first = (halves ? scale_low : ceil(scale_low))
+set cbtics scale 0.3 offset 0, 0.4 format "10^{%g}" first, (halves ? 0.5 : 1), scale_high
 
 gap = 3.0
 map_width = (right - left - (across - 1) * gap) / across
