@@ -40,26 +40,39 @@ static inline void codes_less(sga_stored stored, const char *p, int zero, int8_t
   _mm256_storeu_si256((__m256i *)(void *)to, codes);
 }
 
-static inline float half_at(const char *p) {
-  uint16_t h;
-  __builtin_memcpy(&h, p, sizeof h);
-  return _cvtsh_ss(h);
+/* A block's d, and m where it has one, first and second of four.  Codes may follow: what they make is not used.  */
+static inline __m128 scales_at(const char *p) {
+  int32_t halves;
+  __builtin_memcpy(&halves, p, sizeof halves);
+  return _mm_cvtph_ps(_mm_cvtsi32_si128(halves));
+}
+
+/* ---- to numbers ---- */
+
+static inline __attribute__((always_inline)) void decode_block(sga_stored stored, const char *p, num *to) {
+  const bool shifted = stored == SGA_Q4_1 || stored == SGA_Q5_1;
+  __m128 scales = scales_at(p);
+  vec d = vec_first_of(scales), m = vec_first_of(_mm_movehdup_ps(scales));
+#ifdef LEVELS
+  if (stored != SGA_Q8_0) {
+    decode_levels(stored, p + (shifted ? 4 : 2), d, m, to);
+    return;
+  }
+#endif
+  int8_t room[32];
+  const int8_t *codes = (const int8_t *)p + 2;
+  if (stored != SGA_Q8_0) {
+    codes_less(stored, p + (shifted ? 4 : 2), 0, room);
+    codes = room;
+  }
+  for (int i = 0; i < 32; i += LANES) {
+    vec x = vec_mul(d, vec_codes(codes + i));
+    vec_store(to + i, shifted ? vec_add(x, m) : x);
+  }
 }
 
 static inline __attribute__((always_inline)) void decode_blocks(sga_stored stored, size_t bytes, const char *p, num *to,
                                                                 size_t n) {
-  const bool shifted = stored == SGA_Q4_1 || stored == SGA_Q5_1;
-  for (const num *end = to + n; to < end; to += 32, p += bytes) {
-    vec d = vec_set1(half_at(p)), m = vec_set1(shifted ? half_at(p + 2) : 0);
-    int8_t room[32];
-    const int8_t *codes = (const int8_t *)p + 2;
-    if (stored != SGA_Q8_0) {
-      codes_less(stored, p + (shifted ? 4 : 2), 0, room);
-      codes = room;
-    }
-    for (int i = 0; i < 32; i += LANES) {
-      vec x = vec_mul(d, vec_codes(codes + i));
-      vec_store(to + i, shifted ? vec_add(x, m) : x);
-    }
-  }
+  for (const num *end = to + n; to < end; to += 32, p += bytes)
+    decode_block(stored, p, to);
 }

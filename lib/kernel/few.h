@@ -2,7 +2,7 @@
 /* The block kernel with dimensions across lanes: up to SGA_ROWS query rows against the keys of one block.
 
    Rules 1 to 4 of BOUNDS, section 1, in three passes over a piece of a block:
-     scores    s = q.k                    eight FMA chains, four registers of keys at a time; of codes: few_scores_i8.h
+     scores    s = q.k                    few_scores.h; of codes: few_scores_i8.h
      weights   t from s, p = 2^(t - e)    row by row, keys across lanes
      values    l += p, o += p v           in key order; runs in which every row attends every key
    The reference exponents depend on t alone, so all weights of a piece are known before its values are read.
@@ -27,26 +27,10 @@ static inline sga_keys complement(sga_keys set) {
   return (sga_keys){ { ~set.word[0], ~set.word[1] } };
 }
 
-/* Not a function: gcc deletes calls of one that does nothing else, before it knows that they are wanted.  */
-#define ask(line) __builtin_prefetch(line, 0, 2)
-
-static inline size_t stored_bytes(sga_stored stored) { return stored == SGA_NUMBERS ? sizeof(num) : 2; }
-
 /* ---- scores ---- */
 
 /* Key j where it lies.  */
 static inline const char *key_at(const void *keys, size_t stride, int j) { return (const char *)keys + (size_t)j * stride; }
-
-/* n keys (or values) decoded into the room, in the first-level cache; the lines of those that many bytes ahead are asked for
-   (0: none are).  A row of q8_0 has the most bytes, 34 to 32 elements.  */
-static void decode_keys(sga_stored stored, const char *key, size_t stride, ptrdiff_t ahead, int n, size_t dim, num *room) {
-  const size_t bytes = stored <= SGA_BF16 ? 2 * dim : dim + dim / 16;
-  for (int j = 0; j < n; j++, key += stride, room += dim) {
-    for (size_t i = 0; ahead && i < stride && i < bytes; i += 64)
-      ask(key + ahead + i);
-    decode(stored, key, room, dim);
-  }
-}
 
 /* Scores are made for whole vectors of keys: past the end, the last key's again.  */
 static inline int whole_vecs(int keys) { return (keys + LANES - 1) / LANES * LANES; }
@@ -189,7 +173,7 @@ typedef struct run { const num *p; int first, a, b; const char *v; size_t stride
 /* Dimensions [d, d + vecs * LANES); with d = 0 the weights are summed too, in one more register of the loop over V.  */
 static inline __attribute__((always_inline)) void values_tile(const sga_piece *w, run x, int rows, size_t d, int vecs,
                                                               sga_stored stored) {
-  const size_t bytes = stored_bytes(stored), chunk = (size_t)vecs * LANES * bytes;
+  const size_t chunk = stored_bytes(stored, (size_t)vecs * LANES);
   sum o[SGA_ROWS][2 * SUM_VECS], l[SGA_ROWS];
   for (int r = 0; r < rows; r++) {
     num *at = w->o[x.first + r], *low = low_of_o(at, w->dim_v);
@@ -201,7 +185,7 @@ static inline __attribute__((always_inline)) void values_tile(const sga_piece *w
     const char *v = key_at(x.v, x.stride, j - x.a);
     vec y[2 * SUM_VECS];
     for (size_t i = 0; x.ahead && i < chunk; i += 64)
-      ask(v + x.ahead + d * bytes + i);
+      ask(v + x.ahead + stored_bytes(stored, d) + i);
     for (int c = 0; c < vecs; c++)
       y[c] = vec_load_as(stored, v, d + (size_t)c * LANES);
     for (int r = 0; r < rows; r++) {
@@ -248,6 +232,7 @@ static inline __attribute__((always_inline)) void values_as(const sga_piece *w, 
 }
 
 static void values_run(const sga_piece *w, const num *p, int first, int rows, int a, int b) {
+  const int together = decoded_together(w->v_stored);
   run x = { p, first, a, b, key_at(w->v, w->v_stride, a), w->v_stride, w->v_ahead };
   if (IN_PLACE >= SGA_F16 && w->v_stored == SGA_F16)
     values_as(w, x, rows, SGA_F16);
@@ -257,8 +242,8 @@ static void values_run(const sga_piece *w, const num *p, int first, int rows, in
     values_as(w, x, rows, SGA_NUMBERS);
   else
     for (; a < b; a = x.b) {
-      x = (run){ p, first, a, a + SGA_ROOM < b ? a + SGA_ROOM : b, w->v_room, w->dim_v * sizeof(num), 0 };
-      decode_keys(w->v_stored, key_at(w->v, w->v_stride, a), w->v_stride, w->v_ahead, x.b - a, w->dim_v, w->v_room);
+      x = (run){ p, first, a, a + together < b ? a + together : b, w->v_room, w->dim_v * sizeof(num), 0 };
+      decode_rows(w->v_stored, key_at(w->v, w->v_stride, a), w->v_stride, w->v_ahead, x.b - a, w->v_room, w->dim_v);
       values_as(w, x, rows, SGA_NUMBERS);
     }
 }

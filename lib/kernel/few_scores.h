@@ -5,7 +5,7 @@
 static inline __attribute__((always_inline)) void scores_of(const sga_piece *w, int first, int rows, sga_stored stored,
                                                             num *s) {
   enum { TILE = 4 * CHAIN_KEYS };
-  const size_t lines = TILE * stored_bytes(stored) / 8;         /* of TILE keys, 8 dimensions */
+  const size_t lines = TILE * stored_bytes(stored, 8) / 64;     /* of TILE keys, 8 dimensions */
   const num *q[SCORE_ROWS];
   for (int r = 0; r < rows; r++)
     q[r] = w->q[first + r];
@@ -54,9 +54,10 @@ static void scores(const sga_piece *w, num *s) {
     part.k = w->k_room;
     part.k_stride = w->dim_k * sizeof(num);
     part.k_ahead = 0;
-    for (int j = 0; j < w->keys; j += SGA_ROOM) {
-      part.keys = w->keys - j < SGA_ROOM ? w->keys - j : SGA_ROOM;
-      decode_keys(w->k_stored, key_at(w->k, w->k_stride, j), w->k_stride, w->k_ahead, part.keys, w->dim_k, w->k_room);
+    const int together = decoded_together(w->k_stored);
+    for (int j = 0; j < w->keys; j += together) {
+      part.keys = w->keys - j < together ? w->keys - j : together;
+      decode_rows(w->k_stored, key_at(w->k, w->k_stride, j), w->k_stride, w->k_ahead, part.keys, w->k_room, w->dim_k);
       scores_as(&part, SGA_NUMBERS, s + j);
     }
   }

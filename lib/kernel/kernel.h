@@ -18,7 +18,7 @@ enum {
   SGA_ROWS = 4,                 /* query rows that one kernel call serves: they share a KV head */
   SGA_LANES = 32,               /* query rows that the kernel for many rows serves, one a lane */
   SGA_TILE = 128,               /* query rows at most that share a block of keys, fetched once; a multiple of SGA_LANES */
-  SGA_ROOM = 32,                /* keys that the kernel for few rows decodes at a time */
+  SGA_ROOM = 16,                /* keys at most that the kernel for few rows decodes at a time */
   SGA_LEVELS = 8,               /* joins at most that a kernel call does by itself */
   SGA_PAD = 16                  /* decoded rows are padded with zeros to a multiple of this many numbers */
 };

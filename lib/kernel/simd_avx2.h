@@ -91,6 +91,7 @@ static inline chains chains_fma(chains a, chains b, chains c) { return _mm256_fm
 static inline vec vec_codes(const int8_t *p) {
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p)));
 }
+static inline vec vec_first_of(__m128 a) { return _mm256_broadcastss_ps(a); }
 #include "blocks_x86.h"
 
 static inline __m128 chains_half(__m256 a) {    /* 0+4, 1+5, 2+6, 3+7 */

@@ -71,13 +71,13 @@ static inline vec vec_load_as(sga_stored stored, const void *p, size_t from) {
   if (stored == SGA_NUMBERS)
     return _mm512_loadu_ps((const num *)p + from);
   if (stored == SGA_F8E4M3 || stored == SGA_F8E5M2) {   /* as f16; e4m3 with an exponent 8 too small, but its NaN */
-    const __m256i code = _mm256_set1_epi16((short)0xbf80), sign = _mm256_set1_epi16((short)0x8000);
-    __m256i h = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)((const char *)p + from)));
+    __m128i codes = _mm_loadu_si128((const __m128i *)(const void *)((const char *)p + from));
+    __m256i h = _mm256_cvtepi8_epi16(codes);
     if (stored == SGA_F8E5M2)
       return _mm512_cvtph_ps(_mm256_slli_epi16(h, 8));
-    h = _mm256_and_si256(_mm256_slli_epi16(h, 7), code);
-    h = _mm256_or_si256(h, _mm256_srli_epi16(_mm256_cmpeq_epi16(_mm256_or_si256(h, sign), code), 1));
-    return _mm512_mul_ps(_mm512_cvtph_ps(h), _mm512_set1_ps(256));
+    __mmask16 number = _mm_cmpneq_epi8_mask(_mm_or_si128(codes, _mm_set1_epi8(-128)), _mm_set1_epi8(-1));
+    h = _mm256_and_si256(_mm256_slli_epi16(h, 7), _mm256_set1_epi16((short)0xbf80));
+    return _mm512_mask_mul_ps(_mm512_set1_ps(__builtin_nanf("")), number, _mm512_cvtph_ps(h), _mm512_set1_ps(256));
   }
   return decode_16(stored, _mm256_loadu_si256((const __m256i *)(const void *)((const uint16_t *)p + from)));
 }
@@ -93,6 +93,41 @@ static inline chains chains_fma(chains a, chains b, chains c) { return _mm512_fm
 static inline vec vec_codes(const int8_t *p) {
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)));
 }
+static inline vec vec_first_of(__m128 a) { return _mm512_broadcastss_ps(a); }
+
+/* What each code of a block stands for fits in a register, or two: codes are places in it.  */
+#define LEVELS 1
+#include "../format/iq4_nl.h"
+
+static inline vec levels_from(int from) {
+  return _mm512_add_ps(_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), _mm512_set1_ps((float)from));
+}
+
+static inline __attribute__((always_inline)) void decode_levels(sga_stored stored, const char *p, vec d, vec m, num *to) {
+  const bool five = stored == SGA_Q5_0 || stored == SGA_Q5_1, shifted = stored == SGA_Q4_1 || stored == SGA_Q5_1;
+  const __m128i nl = _mm_setr_epi8(SGA_IQ4_NL_LEVELS);
+  vec levels = stored == SGA_IQ4_NL ? _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(nl))
+                                    : levels_from(shifted ? 0 : five ? -16 : -8);
+  levels = _mm512_mul_ps(d, levels);
+  levels = shifted ? _mm512_add_ps(levels, m) : levels;
+  __m512i low = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(p + (five ? 4 : 0))));
+  __m512i high = _mm512_srli_epi32(low, 4);     /* of an index four bits count, or five */
+  if (five) {
+    uint32_t fifth;
+    vec upper = _mm512_mul_ps(d, levels_from(shifted ? 16 : 0));
+    upper = shifted ? _mm512_add_ps(upper, m) : upper;
+    __builtin_memcpy(&fifth, p, sizeof fifth);
+    low = _mm512_and_si512(low, _mm512_set1_epi32(15));
+    low = _mm512_mask_or_epi32(low, (__mmask16)fifth, low, _mm512_set1_epi32(16));
+    high = _mm512_mask_or_epi32(high, (__mmask16)(fifth >> 16), high, _mm512_set1_epi32(16));
+    _mm512_storeu_ps(to, _mm512_permutex2var_ps(levels, low, upper));
+    _mm512_storeu_ps(to + 16, _mm512_permutex2var_ps(levels, high, upper));
+  } else {
+    _mm512_storeu_ps(to, _mm512_permutexvar_ps(low, levels));
+    _mm512_storeu_ps(to + 16, _mm512_permutexvar_ps(high, levels));
+  }
+}
+
 #include "blocks_x86.h"
 
 static inline __m512 chains_half(__m512 x, __m512 y) {  /* 0+4, 1+5, 2+6, 3+7 of x's keys a and b, y's keys a and b */
