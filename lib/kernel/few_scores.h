@@ -29,9 +29,6 @@ static inline __attribute__((always_inline)) void scores_of(const sga_piece *w, 
     for (int r = 0; r < rows; r++)
       chains_sum4(x[r], s + (first + r) * SGA_BLOCK + j);
   }
-  for (int r = first; r < first + rows; r++)
-    for (int j = (w->keys + TILE - 1) / TILE * TILE; j < whole_vecs(w->keys); j++)
-      s[r * SGA_BLOCK + j] = s[r * SGA_BLOCK + w->keys - 1];
 }
 
 static inline __attribute__((always_inline)) void scores_as(const sga_piece *w, sga_stored stored, num *s) {
@@ -61,4 +58,7 @@ static void scores(const sga_piece *w, num *s) {
       scores_as(&part, SGA_NUMBERS, s + j);
     }
   }
+  for (int r = 0; r < w->rows; r++)
+    for (int j = w->keys; j < whole_vecs(w->keys); j++)
+      s[r * SGA_BLOCK + j] = s[r * SGA_BLOCK + w->keys - 1];
 }
