@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Saved states, whole and under a right checksum, that hold what no keys give: each is refused with a text that says what, and
-   the state is as it was.  */
+   the state is as it was; so it is after a state of another arithmetic was to be merged or loaded.  */
 
 #include <math.h>
 #include "state_scene.h"
@@ -157,12 +157,37 @@ static void out_of_order(void) {
   scene_free(&y);
 }
 
+/* Of any two arithmetics, those of one type of number too.  */
+static void strangers(const char *arithmetic) {
+  for (int i = 0; segattn_arithmetic_name(i); i++) {
+    const char *other = segattn_arithmetic_name(i);
+    scene from, into;
+    segattn_error error = { 0 };
+    if (!strcmp(other, arithmetic))
+      continue;
+    scene_fixture(&from, arithmetic);
+    scene_fixture(&into, other);
+    scene_state(&from, KEYS, 0);
+    scene_state(&into, 5, 1000);
+    segattn_status merged = segattn_state_merge(into.state, from.state, &error);
+    ok(merged == SEGATTN_EINVAL && told(&error, merged) && strstr(error.text, arithmetic) && strstr(error.text, other) &&
+           state_is(into.state, into.s),
+       "a state of %s is not merged into one of %s: %s", arithmetic, other, error.text);
+    error = (segattn_error){ 0 };
+    segattn_status loaded = load_block(into.state, from.s.bytes, from.s.n, &error);
+    ok(loaded != SEGATTN_OK && told(&error, loaded) && state_is(into.state, into.s), "nor loaded: %s", error.text);
+    scene_free(&from);
+    scene_free(&into);
+  }
+}
+
 int main(void) {
   for (int i = 0; segattn_arithmetic_name(i); i++) {
     impossible(segattn_arithmetic_name(i), changes, sizeof changes / sizeof *changes);
     if (!strcmp(segattn_arithmetic_name(i), "f32c"))
       impossible("f32c", low_changes, sizeof low_changes / sizeof *low_changes);
     poisoned(segattn_arithmetic_name(i));
+    strangers(segattn_arithmetic_name(i));
   }
   out_of_order();
   return done();
