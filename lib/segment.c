@@ -67,8 +67,13 @@ static const void *elements(const sga_tile *t, const sga_span *s, bool value, vo
       *ahead = (ptrdiff_t)((uintptr_t)next - (uintptr_t)at);    /* they may lie in two arrays */
     return at;
   }
+  const sga_stored as = *stored;
   *stride = pad * plan->kernel->size;
   *stored = SGA_NUMBERS;
+  if (as != SGA_OTHER && x->shape[SEGATTN_DIM] == pad && full(s)) {
+    plan->kernel->decode(as, at, x->stride[SEGATTN_POS], s->keys, scratch, pad);
+    return scratch;
+  }
   for (int j = 0; j < s->keys; j++) {
     void *row = sga_number_at(plan, scratch, (size_t)j * pad);
     if (sga_in(&s->any, j))

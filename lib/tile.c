@@ -103,7 +103,7 @@ void sga_decode(const segattn_plan *plan, const segattn_tensor *t, const char *f
   const sga_format *f = sga_format_of(t->format);
   sga_stored stored = sga_stored_as(plan, t, from);
   if (stored != SGA_OTHER)
-    plan->kernel->decode(stored, from, to, dim);
+    plan->kernel->decode(stored, from, 0, 1, to, dim);
   else if (plan->number == SEGATTN_F32)
     f->to_f32(from, t->stride[SEGATTN_DIM], to, dim);
   else

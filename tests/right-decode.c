@@ -52,7 +52,7 @@ static void decodes(const sga_kernel *kernel, segattn_format format, sga_stored 
     exit(99);
   everything(format, from);
   f->to_f32((const char *)from, (ptrdiff_t)f->bytes, expected, n);
-  kernel->decode(stored, from, to, n);
+  kernel->decode(stored, from, 0, 1, to, n);
   ok(same(to, expected, n), "%s %s: all codes", kernel->isa, f->name);
   free(from);
   free(to);
@@ -80,7 +80,7 @@ static void ends(const sga_kernel *kernel, segattn_format format, sga_stored sto
     for (size_t i = 0; i < bytes; i++)
       from[i] = (unsigned char)(i * 37 + n);
     f->to_f32((const char *)from, (ptrdiff_t)f->bytes, expected, n);
-    kernel->decode(stored, from, to, n);
+    kernel->decode(stored, from, 0, 1, to, n);
     good &= same(to, expected, n);
   }
   munmap(in, 2 * page);

@@ -77,7 +77,7 @@ static inline __attribute__((always_inline)) bool keys_unpack(void *keys, size_t
     }
   }
   for (size_t b = 0; b < sga_code_blocks(dim); b++)
-    decode(SGA_F16, d[b] + x->first, sga_key_scales(keys) + b * SGA_BLOCK + x->first, (size_t)(x->last - x->first));
+    decode(SGA_F16, d[b] + x->first, 0, 1, sga_key_scales(keys) + b * SGA_BLOCK + x->first, (size_t)(x->last - x->first));
   return true;
 }
 

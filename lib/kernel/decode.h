@@ -36,7 +36,7 @@ static inline void decode_blocks(sga_stored stored, size_t bytes, const char *fr
 }
 #endif
 
-static inline __attribute__((always_inline)) void decode_as(sga_stored stored, const char *from, size_t stride, ptrdiff_t ahead,
+static inline __attribute__((always_inline)) void decode_as(sga_stored stored, const char *from, ptrdiff_t stride, ptrdiff_t ahead,
                                                             int rows, num *to, size_t n) {
   for (int j = 0; j < rows; j++, from += stride, to += n) {
     for (size_t i = 0; ahead && i < stored_bytes(stored, n); i += 64)
@@ -50,7 +50,7 @@ static inline __attribute__((always_inline)) void decode_as(sga_stored stored, c
 
 /* Rows of n elements, `stride` bytes from one to the next, to rows of n numbers side by side; meanwhile the lines of those that
    many bytes ahead are asked for (0: none are).  `stored` is one of those up to DECODED.  */
-static void decode_rows(sga_stored stored, const char *from, size_t stride, ptrdiff_t ahead, int rows, num *to, size_t n) {
+static void decode_rows(sga_stored stored, const char *from, ptrdiff_t stride, ptrdiff_t ahead, int rows, num *to, size_t n) {
 #define CASE(s) case s: if (s <= DECODED) decode_as(s, from, stride, ahead, rows, to, n); break
   switch (stored) {
   CASE(SGA_NUMBERS);
@@ -73,6 +73,6 @@ static void decode_rows(sga_stored stored, const char *from, size_t stride, ptrd
    q8_0: 9.5 ms 32 at a time, 8.7 ms 16, 8.4 ms 8; of q4_0, which asks for half: 7.9, 7.5, 7.9).  */
 static inline int decoded_together(sga_stored stored) { return stored <= SGA_Q8_0 ? SGA_ROOM / 2 : SGA_ROOM; }
 
-static void decode(sga_stored stored, const void *from, void *to, size_t n) {
-  decode_rows(stored, from, 0, 0, 1, to, n);
+static void decode(sga_stored stored, const void *from, ptrdiff_t stride, int rows, void *to, size_t n) {
+  decode_rows(stored, from, stride, 0, rows, to, n);
 }

@@ -243,7 +243,7 @@ static void values_run(const sga_piece *w, const num *p, int first, int rows, in
   else
     for (; a < b; a = x.b) {
       x = (run){ p, first, a, a + together < b ? a + together : b, w->v_room, w->dim_v * sizeof(num), 0 };
-      decode_rows(w->v_stored, key_at(w->v, w->v_stride, a), w->v_stride, w->v_ahead, x.b - a, w->v_room, w->dim_v);
+      decode_rows(w->v_stored, key_at(w->v, w->v_stride, a), (ptrdiff_t)w->v_stride, w->v_ahead, x.b - a, w->v_room, w->dim_v);
       values_as(w, x, rows, SGA_NUMBERS);
     }
 }

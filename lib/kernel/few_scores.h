@@ -2,9 +2,10 @@
 /* The scores of up to SGA_ROWS query rows against the keys of one block, dimensions across lanes (rule 1 of BOUNDS, section 1):
    eight FMA chains a key, four registers of keys at a time.  */
 
+enum { TILE = 4 * CHAIN_KEYS };         /* keys at a time */
+
 static inline __attribute__((always_inline)) void scores_of(const sga_piece *w, int first, int rows, sga_stored stored,
                                                             num *s) {
-  enum { TILE = 4 * CHAIN_KEYS };
   const size_t lines = TILE * stored_bytes(stored, 8) / 64;     /* of TILE keys, 8 dimensions */
   const num *q[SCORE_ROWS];
   for (int r = 0; r < rows; r++)
@@ -54,11 +55,11 @@ static void scores(const sga_piece *w, num *s) {
     const int together = decoded_together(w->k_stored);
     for (int j = 0; j < w->keys; j += together) {
       part.keys = w->keys - j < together ? w->keys - j : together;
-      decode_rows(w->k_stored, key_at(w->k, w->k_stride, j), w->k_stride, w->k_ahead, part.keys, w->k_room, w->dim_k);
+      decode_rows(w->k_stored, key_at(w->k, w->k_stride, j), (ptrdiff_t)w->k_stride, w->k_ahead, part.keys, w->k_room, w->dim_k);
       scores_as(&part, SGA_NUMBERS, s + j);
     }
   }
   for (int r = 0; r < w->rows; r++)
-    for (int j = w->keys; j < whole_vecs(w->keys); j++)
+    for (int j = (w->keys + TILE - 1) / TILE * TILE; j < whole_vecs(w->keys); j++)
       s[r * SGA_BLOCK + j] = s[r * SGA_BLOCK + w->keys - 1];
 }
