@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Blocks of 32 elements (format/block.h) to f32 on x86-64, with AVX2 or more: codes as bytes, then scaled, LANES at a time.  */
+/* Blocks of 32 elements (format/block.h) to f32 on x86-64, with AVX2 or more: codes as bytes, then scaled, LANES at a time;
+   with AVX-512 those of 4 and 5 bits are looked up.  (To convert the scales of many blocks first, side by side, was no
+   faster.)  */
 
 #include "../format/iq4_nl.h"
 

@@ -36,8 +36,8 @@ static inline void decode_blocks(sga_stored stored, size_t bytes, const char *fr
 }
 #endif
 
-static inline __attribute__((always_inline)) void decode_as(sga_stored stored, const char *from, ptrdiff_t stride, ptrdiff_t ahead,
-                                                            int rows, num *to, size_t n) {
+static inline __attribute__((always_inline)) void decode_as(sga_stored stored, const char *from, ptrdiff_t stride,
+                                                            ptrdiff_t ahead, int rows, num *to, size_t n) {
   for (int j = 0; j < rows; j++, from += stride, to += n) {
     for (size_t i = 0; ahead && i < stored_bytes(stored, n); i += 64)
       ask(from + ahead + i);

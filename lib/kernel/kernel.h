@@ -130,8 +130,8 @@ typedef struct sga_kernel {
   void (*absorb_lanes)(const sga_lanes *tile);                          /* the same, many rows */
   void (*join)(sga_rows left, sga_rows right, size_t n, size_t dim);    /* rule 5: left <- left + right */
   void (*join_lanes)(sga_rows left, sga_rows right, size_t dim);        /* the same, SGA_LANES lanes */
-  void (*decode)(sga_stored stored, const void *from, ptrdiff_t stride, int rows, void *to, size_t n);  /* rows of n elements, */
-                                                /* whole blocks, at + j * stride, to rows of n numbers side by side */
+  void (*decode)(sga_stored stored, const void *from, ptrdiff_t stride, int rows, void *to, size_t n);  /* rows of n */
+                                        /* elements, whole blocks, row j at + j * stride, to rows of n numbers side by side */
   void (*clear)(sga_rows rows, size_t n, size_t dim);                   /* the empty accumulator */
   void (*sink)(sga_rows row, size_t dim, double t);                     /* rule 6: joins one key of value 0 to one row */
   void (*sink_lanes)(sga_rows rows, size_t dim, const double *t);       /* to each lane; none where t is -inf */
