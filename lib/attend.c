@@ -8,7 +8,7 @@
 
 /* ---- the memory of a worker ---- */
 
-enum { STACK_BYTES = 96 << 10, TOGETHER = 8, SLABS_BYTES = 1 << 20, TURNS = 4 };
+enum { STACK_BYTES = 96 << 10, TOGETHER = 8, SLABS_BYTES = 800 << 10, TURNS = 4 };
 
 /* The blocks of a batch element's keys: [first, next).  */
 typedef struct blocks { uint64_t first, next; } blocks;

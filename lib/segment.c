@@ -16,16 +16,6 @@ static bool full(const sga_span *s) {
   return s->any.word[0] == all.word[0] && s->any.word[1] == all.word[1];
 }
 
-/* What the kernel can read where it lies: numbers, or where rows are few what it decodes, with padded dimensions and all keys
-   to be read.  Formats of 8 bits and fewer are not decoded again for each SGA_ROWS rows.  */
-static bool ready(const sga_tile *t, const sga_span *s, const segattn_tensor *x, size_t pad, const char *at,
-                  sga_stored *stored) {
-  *stored = sga_stored_as(t->plan, x, at);
-  bool few = !t->slabs->many && (*stored <= SGA_BF16 || t->n <= SGA_ROWS);
-  return *stored != SGA_OTHER && (*stored == SGA_NUMBERS || few) && x->shape[SEGATTN_DIM] == pad &&
-         x->stride[SEGATTN_POS] > 0 && full(s);
-}
-
 /* How many keys ahead rows that are taken one by one ask for: a block; less in a token-major cache, where the hardware
    fetches nothing by itself and lines that were asked for early are lost again (32768 keys in f16: 9.6 ms so, 13 ms a block
    ahead).  */
@@ -48,6 +38,13 @@ static const char *key_ahead(const sga_tile *t, const sga_span *s, bool value, s
   return from < x->shape[SEGATTN_POS] ? sga_at(x, t->batch, t->kv_head, from) : NULL;
 }
 
+/* Does the kernel decode what it reads?  Formats of 8 bits and fewer are not decoded again for each SGA_ROWS rows.  */
+static bool few_decoded(const sga_tile *t, sga_stored stored) {
+  return !t->slabs->many && (stored <= SGA_BF16 || t->n <= SGA_ROWS);
+}
+
+/* The keys or values of a span as the kernel can read them: where they lie, if they have padded dimensions and are all to be
+   read, else as numbers in the scratch.  */
 static const void *elements(const sga_tile *t, const sga_span *s, bool value, void *scratch, size_t pad, size_t *stride,
                             ptrdiff_t *ahead, sga_stored *stored) {
   const segattn_plan *plan = t->plan;
@@ -60,17 +57,19 @@ static const void *elements(const sga_tile *t, const sga_span *s, bool value, vo
     sga_codes_keys(t, s, scratch);
     return scratch;
   }
-  if (ready(t, s, x, pad, at, stored)) {
-    *stride = (size_t)x->stride[SEGATTN_POS];
+  const sga_stored as = sga_stored_as(plan, x, at);
+  const bool rows = as != SGA_OTHER && x->shape[SEGATTN_DIM] == pad && full(s);
+  if (rows && (as == SGA_NUMBERS || few_decoded(t, as)) && x->stride[SEGATTN_POS] > 0) {
     const char *next = key_ahead(t, s, value, few_ahead(x));
+    *stride = (size_t)x->stride[SEGATTN_POS];
+    *stored = as;
     if (next)
       *ahead = (ptrdiff_t)((uintptr_t)next - (uintptr_t)at);    /* they may lie in two arrays */
     return at;
   }
-  const sga_stored as = *stored;
   *stride = pad * plan->kernel->size;
   *stored = SGA_NUMBERS;
-  if (as != SGA_OTHER && x->shape[SEGATTN_DIM] == pad && full(s)) {
+  if (rows) {
     plan->kernel->decode(as, at, x->stride[SEGATTN_POS], s->keys, scratch, pad);
     return scratch;
   }

@@ -51,25 +51,59 @@ static inline __m128 scales_at(const char *p) {
 
 /* ---- to numbers ---- */
 
+static inline bool shifted(sga_stored stored) { return stored == SGA_Q4_1 || stored == SGA_Q5_1; }
+
+#ifdef LEVELS                   /* what each code stands for fits in a register, or two: codes are places in it */
+
+static inline vec levels_from(int from) {
+  return _mm512_add_ps(_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), _mm512_set1_ps((float)from));
+}
+
+static inline __attribute__((always_inline)) void decode_levels(sga_stored stored, const char *p, vec d, vec m, num *to) {
+  const bool five = stored == SGA_Q5_0 || stored == SGA_Q5_1;
+  const __m128i nl = _mm_setr_epi8(SGA_IQ4_NL_LEVELS);
+  vec levels = stored == SGA_IQ4_NL ? _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(nl))
+                                    : levels_from(shifted(stored) ? 0 : five ? -16 : -8);
+  levels = _mm512_mul_ps(d, levels);
+  levels = shifted(stored) ? _mm512_add_ps(levels, m) : levels;
+  __m512i low = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(p + (five ? 4 : 0))));
+  __m512i high = _mm512_srli_epi32(low, 4);     /* of an index four bits count, or five */
+  if (five) {
+    uint32_t fifth;
+    vec upper = _mm512_mul_ps(d, levels_from(shifted(stored) ? 16 : 0));
+    upper = shifted(stored) ? _mm512_add_ps(upper, m) : upper;
+    __builtin_memcpy(&fifth, p, sizeof fifth);
+    low = _mm512_and_si512(low, _mm512_set1_epi32(15));
+    low = _mm512_mask_or_epi32(low, (__mmask16)fifth, low, _mm512_set1_epi32(16));
+    high = _mm512_mask_or_epi32(high, (__mmask16)(fifth >> 16), high, _mm512_set1_epi32(16));
+    _mm512_storeu_ps(to, _mm512_permutex2var_ps(levels, low, upper));
+    _mm512_storeu_ps(to + 16, _mm512_permutex2var_ps(levels, high, upper));
+  } else {
+    _mm512_storeu_ps(to, _mm512_permutexvar_ps(low, levels));
+    _mm512_storeu_ps(to + 16, _mm512_permutexvar_ps(high, levels));
+  }
+}
+
+#endif
+
 static inline __attribute__((always_inline)) void decode_block(sga_stored stored, const char *p, num *to) {
-  const bool shifted = stored == SGA_Q4_1 || stored == SGA_Q5_1;
   __m128 scales = scales_at(p);
   vec d = vec_first_of(scales), m = vec_first_of(_mm_movehdup_ps(scales));
 #ifdef LEVELS
   if (stored != SGA_Q8_0) {
-    decode_levels(stored, p + (shifted ? 4 : 2), d, m, to);
+    decode_levels(stored, p + (shifted(stored) ? 4 : 2), d, m, to);
     return;
   }
 #endif
   int8_t room[32];
   const int8_t *codes = (const int8_t *)p + 2;
   if (stored != SGA_Q8_0) {
-    codes_less(stored, p + (shifted ? 4 : 2), 0, room);
+    codes_less(stored, p + (shifted(stored) ? 4 : 2), 0, room);
     codes = room;
   }
   for (int i = 0; i < 32; i += LANES) {
     vec x = vec_mul(d, vec_codes(codes + i));
-    vec_store(to + i, shifted ? vec_add(x, m) : x);
+    vec_store(to + i, shifted(stored) ? vec_add(x, m) : x);
   }
 }
 

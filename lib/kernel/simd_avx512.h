@@ -94,40 +94,7 @@ static inline vec vec_codes(const int8_t *p) {
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)));
 }
 static inline vec vec_first_of(__m128 a) { return _mm512_broadcastss_ps(a); }
-
-/* What each code of a block stands for fits in a register, or two: codes are places in it.  */
 #define LEVELS 1
-#include "../format/iq4_nl.h"
-
-static inline vec levels_from(int from) {
-  return _mm512_add_ps(_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), _mm512_set1_ps((float)from));
-}
-
-static inline __attribute__((always_inline)) void decode_levels(sga_stored stored, const char *p, vec d, vec m, num *to) {
-  const bool five = stored == SGA_Q5_0 || stored == SGA_Q5_1, shifted = stored == SGA_Q4_1 || stored == SGA_Q5_1;
-  const __m128i nl = _mm_setr_epi8(SGA_IQ4_NL_LEVELS);
-  vec levels = stored == SGA_IQ4_NL ? _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(nl))
-                                    : levels_from(shifted ? 0 : five ? -16 : -8);
-  levels = _mm512_mul_ps(d, levels);
-  levels = shifted ? _mm512_add_ps(levels, m) : levels;
-  __m512i low = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(p + (five ? 4 : 0))));
-  __m512i high = _mm512_srli_epi32(low, 4);     /* of an index four bits count, or five */
-  if (five) {
-    uint32_t fifth;
-    vec upper = _mm512_mul_ps(d, levels_from(shifted ? 16 : 0));
-    upper = shifted ? _mm512_add_ps(upper, m) : upper;
-    __builtin_memcpy(&fifth, p, sizeof fifth);
-    low = _mm512_and_si512(low, _mm512_set1_epi32(15));
-    low = _mm512_mask_or_epi32(low, (__mmask16)fifth, low, _mm512_set1_epi32(16));
-    high = _mm512_mask_or_epi32(high, (__mmask16)(fifth >> 16), high, _mm512_set1_epi32(16));
-    _mm512_storeu_ps(to, _mm512_permutex2var_ps(levels, low, upper));
-    _mm512_storeu_ps(to + 16, _mm512_permutex2var_ps(levels, high, upper));
-  } else {
-    _mm512_storeu_ps(to, _mm512_permutexvar_ps(low, levels));
-    _mm512_storeu_ps(to + 16, _mm512_permutexvar_ps(high, levels));
-  }
-}
-
 #include "blocks_x86.h"
 
 static inline __m512 chains_half(__m512 x, __m512 y) {  /* 0+4, 1+5, 2+6, 3+7 of x's keys a and b, y's keys a and b */
