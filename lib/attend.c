@@ -241,7 +241,7 @@ static uint64_t survey(job *j, size_t *keys) {
     j->n_slabs = slabs > j->n_slabs ? slabs : j->n_slabs;
     span = r.next - r.first > span ? r.next - r.first : span;
   }
-  j->need.keys = longest < SGA_BLOCK ? longest : SGA_BLOCK;
+  j->need.keys = longest > SGA_BLOCK ? SGA_BLOCK : longest < SGA_ROOM ? SGA_ROOM : longest;
   return span;
 }
 

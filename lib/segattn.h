@@ -33,6 +33,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)    /* the library is compiled with -fvisibility=hidden */
+#endif
 
 /* ---- status ---- */
 
@@ -283,6 +286,9 @@ segattn_status segattn_bound(const segattn_plan *plan, const segattn_queries *qu
                              size_t n_segments, const segattn_tensor *bound, const segattn_tensor *lse_bound,
                              segattn_error *error);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -38,9 +38,16 @@ static const char *key_ahead(const sga_tile *t, const sga_span *s, bool value, s
   return from < x->shape[SEGATTN_POS] ? sga_at(x, t->batch, t->kv_head, from) : NULL;
 }
 
-/* Does the kernel decode what it reads?  Formats of 8 bits and fewer are not decoded again for each SGA_ROWS rows.  */
-static bool few_decoded(const sga_tile *t, sga_stored stored) {
-  return !t->slabs->many && (stored <= SGA_BF16 || t->n <= SGA_ROWS);
+/* Does the kernel read what is stored so, or decode it?  Formats of 8 bits and fewer are not decoded again for each SGA_ROWS
+   rows.  */
+static bool read_in_place(const sga_tile *t, const segattn_tensor *x, bool value, sga_stored stored) {
+  const sga_coder *coder = t->plan->kernel->coder;
+  if (x->stride[SEGATTN_POS] <= 0)
+    return false;
+  if (!value && coder)
+    return !t->slabs->many && t->n <= SGA_ROWS && stored >= SGA_Q8_0 && stored <= coder->in_place &&
+           x->stride[SEGATTN_POS] <= SGA_NEAR;
+  return stored == SGA_NUMBERS || (!t->slabs->many && (stored <= SGA_BF16 || t->n <= SGA_ROWS));
 }
 
 /* The keys or values of a span as the kernel can read them: where they lie, if they have padded dimensions and are all to be
@@ -51,15 +58,9 @@ static const void *elements(const sga_tile *t, const sga_span *s, bool value, vo
   const segattn_tensor *x = value ? &s->segment->v : &s->segment->k;
   const char *at = sga_at(x, t->batch, t->kv_head, s->from);
   *ahead = 0;
-  if (!value && plan->kernel->coder) {
-    *stride = pad;
-    *stored = SGA_NUMBERS;
-    sga_codes_keys(t, s, scratch);
-    return scratch;
-  }
   const sga_stored as = sga_stored_as(plan, x, at);
   const bool rows = as != SGA_OTHER && x->shape[SEGATTN_DIM] == pad && full(s);
-  if (rows && (as == SGA_NUMBERS || few_decoded(t, as)) && x->stride[SEGATTN_POS] > 0) {
+  if (rows && read_in_place(t, x, value, as)) {
     const char *next = key_ahead(t, s, value, few_ahead(x));
     *stride = (size_t)x->stride[SEGATTN_POS];
     *stored = as;
@@ -69,6 +70,10 @@ static const void *elements(const sga_tile *t, const sga_span *s, bool value, vo
   }
   *stride = pad * plan->kernel->size;
   *stored = SGA_NUMBERS;
+  if (!value && plan->kernel->coder) {
+    sga_codes_keys(t, s, scratch);
+    return scratch;
+  }
   if (rows) {
     plan->kernel->decode(as, at, x->stride[SEGATTN_POS], s->keys, scratch, pad);
     return scratch;

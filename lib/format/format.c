@@ -9,7 +9,7 @@
 #include "../internal.h"
 #include "format.h"
 
-static const sga_format *const formats[SEGATTN_FORMATS] = {
+const sga_format *const sga_formats[SEGATTN_FORMATS] = {
   [SEGATTN_F64] = &sga_format_f64, [SEGATTN_F32] = &sga_format_f32, [SEGATTN_F16] = &sga_format_f16,
   [SEGATTN_BF16] = &sga_format_bf16, [SEGATTN_BOOL] = &sga_format_bool, [SEGATTN_F8E4M3] = &sga_format_f8e4m3,
   [SEGATTN_F8E5M2] = &sga_format_f8e5m2, [SEGATTN_Q8_0] = &sga_format_q8_0, [SEGATTN_Q4_0] = &sga_format_q4_0,
@@ -17,16 +17,12 @@ static const sga_format *const formats[SEGATTN_FORMATS] = {
   [SEGATTN_IQ4_NL] = &sga_format_iq4_nl
 };
 
-const sga_format *sga_format_of(segattn_format format) {
-  return (unsigned)format < SEGATTN_FORMATS ? formats[format] : NULL;
-}
-
 /* "f64, f32, ... or iq4_nl" */
 static const char *format_names(char *text, size_t size) {
   size_t used = 0;
   for (int i = 0; i < SEGATTN_FORMATS; i++)
     used += (size_t)snprintf(text + used, size - used, "%s%s", i == 0 ? "" : i + 1 < SEGATTN_FORMATS ? ", " : " or ",
-                             formats[i]->name);
+                             sga_formats[i]->name);
   return text;
 }
 
@@ -34,7 +30,7 @@ segattn_status segattn_format_find(segattn_format *format, const char *name, seg
   if (!format || !name)
     return sga_fail(error, SEGATTN_EINVAL, format ? "name" : "format", "is NULL");
   for (int i = 0; i < SEGATTN_FORMATS; i++)
-    if (!strcmp(name, formats[i]->name)) {
+    if (!strcmp(name, sga_formats[i]->name)) {
       *format = (segattn_format)i;
       return SEGATTN_OK;
     }

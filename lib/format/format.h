@@ -24,7 +24,11 @@ typedef struct sga_format {
 extern const sga_format sga_format_f64, sga_format_f32, sga_format_f16, sga_format_bf16, sga_format_bool, sga_format_f8e4m3,
   sga_format_f8e5m2, sga_format_q8_0, sga_format_q4_0, sga_format_q4_1, sga_format_q5_0, sga_format_q5_1, sga_format_iq4_nl;
 
-const sga_format *sga_format_of(segattn_format format);        /* NULL for a number that is none */
+extern const sga_format *const sga_formats[SEGATTN_FORMATS];
+
+static inline const sga_format *sga_format_of(segattn_format format) {  /* NULL for a number that is none */
+  return (unsigned)format < SEGATTN_FORMATS ? sga_formats[format] : NULL;
+}
 
 /* The bits of the nearest value to x in a binary format of `fraction` fraction bits and exponents from `lowest` (of the
    smallest normal number) to `highest`; ties to even, overflow to inf, NaN to the quiet NaN.  At most 32 bits in all.  */

@@ -64,7 +64,7 @@ static void key_code(void *keys, size_t dim, int j, const float *x) {
 
 enum { HALF = 2 };              /* bytes of a block's d, which comes first */
 
-static inline __attribute__((always_inline)) bool keys_unpack(void *keys, size_t dim, const sga_blocks *x, sga_stored stored) {
+FORCED bool keys_unpack(void *keys, size_t dim, const sga_blocks *x, sga_stored stored) {
   uint16_t d[SEGATTN_MAX_DIM / SGA_CODES][SGA_BLOCK + SGA_PAD];
   for (int j = x->first; j < x->last; j++) {
     const char *from = x->from + (j - x->first) * x->key_stride;
@@ -93,4 +93,4 @@ static bool keys_blocks(void *keys, size_t dim, const sga_blocks *x) {
   }
 }
 
-static const sga_coder coder = { key_code, key_store, keys_blocks, query_code, lanes_code };
+static const sga_coder coder = { CODES_IN_PLACE, key_code, key_store, keys_blocks, query_code, lanes_code };

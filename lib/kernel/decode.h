@@ -17,11 +17,50 @@ static inline size_t stored_bytes(sga_stored stored, size_t n) {
   }
 }
 
-static inline __attribute__((always_inline)) void decode_elements(sga_stored stored, const char *from, num *to, size_t n) {
+#ifndef DECODE_BLOCKS
+FORCED void block_numbers(sga_stored stored, const char *p, vec *to) { (void)stored, (void)p, (void)to; }
+FORCED void block_scaled(sga_stored stored, const char *p, vec d, vec m, vec *to) {
+  (void)d, (void)m, block_numbers(stored, p, to);
+}
+#endif
+#ifndef VECS_OF_E4M3
+FORCED bool vecs_of_e4m3(const char *p, vec *to) { (void)p, (void)to; return false; }
+#endif
+#ifndef KEYS_SIDE_BY_SIDE
+FORCED void vec_store_halves(num *low, num *high, vec a) { (void)low, (void)high, (void)a; }
+FORCED chains chains_load(const num *p) { (void)p; return chains_zero(); }
+#endif
+
+/* Elements from `from` on that are stored one by one.  */
+FORCED void vecs_load_as(sga_stored stored, const char *p, size_t from, int vecs, vec *to) {
+  for (int i = 0; i < vecs; i += 4) {
+    const int n = vecs - i < 4 ? vecs - i : 4;
+    if (stored != SGA_F8E4M3 || n < 4 || !vecs_of_e4m3(p + from + (size_t)i * LANES, to + i))
+      for (int c = i; c < i + n; c++)
+        to[c] = vec_load_as(stored, p, from + (size_t)c * LANES);
+  }
+}
+
+/* Where element i of a decoded row goes: to[i], or, `apart`, eight numbers and room for eight of another row.  */
+FORCED void decode_store(bool apart, num *to, size_t i, vec a) {
+  if (apart)
+    vec_store_halves(to + 2 * i, to + 2 * i + 16, a);
+  else
+    vec_store(to + i, a);
+}
+
+FORCED void decode_elements(bool apart, sga_stored stored, const char *from, num *to, size_t n) {
+  enum { VECS = 4 };
+  vec y[VECS];
   size_t i = 0;
+  for (; i + VECS * LANES <= n; i += VECS * LANES) {
+    vecs_load_as(stored, from, i, VECS, y);
+    for (int c = 0; c < VECS; c++)
+      decode_store(apart, to, i + (size_t)c * LANES, y[c]);
+  }
   for (; i + LANES <= n; i += LANES)
-    vec_store(to + i, vec_load_as(stored, from, i));
-  if (i < n) {                  /* not a byte past the end is read */
+    decode_store(apart, to, i, vec_load_as(stored, from, i));
+  if (i < n) {                  /* not a byte past the end is read; never so where rows are apart: they are padded */
     num rest[LANES] = { 0 }, last[LANES];
     __builtin_memcpy(rest, from + stored_bytes(stored, i), stored_bytes(stored, n - i));
     vec_store(last, vec_load_as(stored, rest, 0));
@@ -30,42 +69,37 @@ static inline __attribute__((always_inline)) void decode_elements(sga_stored sto
   }
 }
 
-#ifndef DECODE_BLOCKS
-static inline void decode_blocks(sga_stored stored, size_t bytes, const char *from, num *to, size_t n) {
-  (void)stored, (void)bytes, (void)from, (void)to, (void)n;
-}
-#endif
-
-static inline __attribute__((always_inline)) void decode_as(sga_stored stored, const char *from, ptrdiff_t stride,
-                                                            ptrdiff_t ahead, int rows, num *to, size_t n) {
-  for (int j = 0; j < rows; j++, from += stride, to += n) {
-    for (size_t i = 0; ahead && i < stored_bytes(stored, n); i += 64)
-      ask(from + ahead + i);
-    if (stored <= SGA_F8E5M2)
-      decode_elements(stored, from, to, n);
-    else
-      decode_blocks(stored, stored_bytes(stored, 32), from, to, n);
+FORCED void decode_blocks(bool apart, sga_stored stored, const char *from, num *to, size_t n) {
+  vec y[32 / LANES];
+  for (size_t i = 0; i < n; i += 32, from += stored_bytes(stored, 32)) {
+    block_numbers(stored, from, y);
+    for (int c = 0; c < 32 / LANES; c++)
+      decode_store(apart, to, i + (size_t)c * LANES, y[c]);
   }
 }
 
-/* Rows of n elements, `stride` bytes from one to the next, to rows of n numbers side by side; meanwhile the lines of those that
-   many bytes ahead are asked for (0: none are).  `stored` is one of those up to DECODED.  */
+/* One row; meanwhile the lines of that which lies `ahead` bytes further are asked for (0: none are).  */
+FORCED void decode_row(bool apart, sga_stored stored, const char *from, ptrdiff_t ahead, num *to, size_t n) {
+  for (size_t i = 0; ahead && i < stored_bytes(stored, n); i += 64)
+    ask(from + ahead + i);
+  if (stored <= SGA_F8E5M2)
+    decode_elements(apart, stored, from, to, n);
+  else
+    decode_blocks(apart, stored, from, to, n);
+}
+
+#define DECODED_CASES \
+  CASE(SGA_NUMBERS); CASE(SGA_F16); CASE(SGA_BF16); CASE(SGA_F8E4M3); CASE(SGA_F8E5M2); CASE(SGA_Q8_0); CASE(SGA_Q4_0); \
+  CASE(SGA_Q4_1); CASE(SGA_Q5_0); CASE(SGA_Q5_1); CASE(SGA_IQ4_NL); default: break
+
+/* Rows of n elements, `stride` bytes from one to the next, to rows of n numbers side by side; `ahead` as in decode_row.
+   `stored` is one of those up to DECODED.  */
 static void decode_rows(sga_stored stored, const char *from, ptrdiff_t stride, ptrdiff_t ahead, int rows, num *to, size_t n) {
-#define CASE(s) case s: if (s <= DECODED) decode_as(s, from, stride, ahead, rows, to, n); break
-  switch (stored) {
-  CASE(SGA_NUMBERS);
-  CASE(SGA_F16);
-  CASE(SGA_BF16);
-  CASE(SGA_F8E4M3);
-  CASE(SGA_F8E5M2);
-  CASE(SGA_Q8_0);
-  CASE(SGA_Q4_0);
-  CASE(SGA_Q4_1);
-  CASE(SGA_Q5_0);
-  CASE(SGA_Q5_1);
-  CASE(SGA_IQ4_NL);
-  default: break;
-  }
+#define CASE(s) case s: \
+    for (int j = 0; s <= DECODED && j < rows; j++) \
+      decode_row(false, s, from + j * stride, ahead, to + (size_t)j * n, n); \
+    break
+  switch (stored) { DECODED_CASES; }
 #undef CASE
 }
 

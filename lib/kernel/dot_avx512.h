@@ -53,3 +53,36 @@ static inline void quads_of(const int8_t *const *row, size_t at, quads k[8]) {
     k[i + 4] = _mm512_shuffle_i64x2(a[i], a[i + 4], 0xdd);
   }
 }
+
+/* Two codes of four bits in each byte: 16 rows of 16 bytes are turned, then codes and zero come apart.  */
+static inline void quads_of_nibbles(const int8_t *const *row, size_t at, quads k[8]) {
+  const __m512i low = _mm512_set1_epi8(15), zero = _mm512_set1_epi8((char)(8 + CODE_ZERO));
+  __m512i a[4], b[4];
+  for (int i = 0; i < 4; i++) {
+    const __m128i *x[4];
+    for (int j = 0; j < 4; j++)
+      x[j] = (const __m128i *)(const void *)(row[i + 4 * j] + at);
+    a[i] = _mm512_inserti32x4(_mm512_castsi128_si512(_mm_loadu_si128(x[0])), _mm_loadu_si128(x[1]), 1);
+    a[i] = _mm512_inserti32x4(_mm512_inserti32x4(a[i], _mm_loadu_si128(x[2]), 2), _mm_loadu_si128(x[3]), 3);
+  }
+  for (int i = 0; i < 4; i += 2) {
+    b[i] = _mm512_unpacklo_epi32(a[i], a[i + 1]);
+    b[i + 1] = _mm512_unpackhi_epi32(a[i], a[i + 1]);
+  }
+  for (int i = 0; i < 4; i++) {
+    a[i] = i & 1 ? _mm512_unpackhi_epi64(b[i / 2], b[i / 2 + 2]) : _mm512_unpacklo_epi64(b[i / 2], b[i / 2 + 2]);
+    k[i] = _mm512_sub_epi8(_mm512_and_si512(a[i], low), zero);
+    k[i + 4] = _mm512_sub_epi8(_mm512_and_si512(_mm512_srli_epi16(a[i], 4), low), zero);
+  }
+}
+
+#define CODES_IN_PLACE SGA_Q4_0
+FORCED void quads_stored(sga_stored stored, const int8_t *const *row, size_t at, quads k[8]) {
+  if (stored == SGA_Q4_0)
+    quads_of_nibbles(row, at, k);
+  else {
+    quads_of(row, at, k);
+    for (int i = 0; i < 8; i++)
+      k[i] = _mm512_sub_epi8(k[i], _mm512_set1_epi8(CODE_ZERO));
+  }
+}

@@ -11,12 +11,12 @@ static inline vec powers(vec k) {       /* P(k) of integers k <= 0: 2^k from the
   return vec_zero_below(vec_pow2(k), k, vec_set1(EXPONENT_MIN));
 }
 
-static inline __attribute__((always_inline)) sum join_one(sum left, sum right, factors f) {
+FORCED sum join_one(sum left, sum right, factors f) {
   return sum_join(left, f.left, right, f.right);
 }
 
 /* e and l of one vector of rows; what their o are to be multiplied with.  */
-static inline __attribute__((always_inline)) factors join_sums(num *e, num *l, num *low, vec e_right, sum l_right) {
+FORCED factors join_sums(num *e, num *l, num *low, vec e_right, sum l_right) {
   vec old = vec_load(e), m = vec_max(old, e_right);
   factors f = { powers(vec_sub(old, m)), powers(vec_sub(e_right, m)) };
   sum_store(l, low, join_one(sum_load(l, low), l_right, f));

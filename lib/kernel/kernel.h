@@ -19,6 +19,7 @@ enum {
   SGA_LANES = 32,               /* query rows that the kernel for many rows serves, one a lane */
   SGA_TILE = 128,               /* query rows at most that share a block of keys, fetched once; a multiple of SGA_LANES */
   SGA_ROOM = 16,                /* keys at most that the kernel for few rows decodes at a time */
+  SGA_NEAR = 1 << 27,           /* bytes from key to key at most for what is read by offsets of 32 bits */
   SGA_LEVELS = 8,               /* joins at most that a kernel call does by itself */
   SGA_PAD = 16                  /* decoded rows are padded with zeros to a multiple of this many numbers */
 };
@@ -54,7 +55,7 @@ typedef struct sga_piece {
   size_t dim_k, dim_v;          /* padded to a multiple of SGA_PAD */
   const void *k, *v;            /* elements, key j at + j * stride; padding is zero; keys that no row attends are not read */
   size_t k_stride, v_stride;    /* in bytes */
-  void *k_room, *v_room;        /* where they are not numbers: numbers [SGA_ROOM][dim], 64-byte aligned */
+  void *k_room, *v_room;        /* scratch where they are not numbers: numbers [SGA_ROOM][dim], 64-byte aligned */
   ptrdiff_t k_ahead, v_ahead;   /* bytes from a key to the one that will be read a block later, a hint; 0 without */
   sga_stored k_stored, v_stored;
   const void *q[SGA_ROWS];      /* numbers, dim_k of them */
@@ -111,8 +112,9 @@ typedef struct sga_blocks {
 } sga_blocks;
 
 /* An arithmetic whose scores are of integer codes: what makes them, in the layouts of codes.h; `dim` a multiple of 32.  A
-   piece's k is then where sga_key_scales() begins, and its q a row of codes.  */
+   piece's k is then where sga_key_scales() begins, stored as SGA_NUMBERS, or keys `in_place`, and its q a row of codes.  */
 typedef struct sga_coder {
+  sga_stored in_place;          /* for few rows, keys in q8_0 and what follows up to this, at most SGA_NEAR apart, stay so */
   void (*key_code)(void *keys, size_t dim, int j, const float *x);      /* key j from numbers; NULL: not to be read, zeros */
   void (*key_store)(void *keys, size_t dim, int j, const int8_t *code, const float *scale);     /* from codes */
   bool (*keys_blocks)(void *keys, size_t dim, const sga_blocks *blocks);        /* as key_store; false: not this format */

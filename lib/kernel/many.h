@@ -14,13 +14,13 @@
 
 /* ---- weights ---- */
 
-static inline __attribute__((always_inline)) num *strip_low(const strip *x, int v) {
+FORCED num *strip_low(const strip *x, int v) {
   return low_of_l(x->o + v * LANES, x->w->dim_v * SGA_LANES);
 }
-static inline __attribute__((always_inline)) sum strip_l(const strip *x, int v) {
+FORCED sum strip_l(const strip *x, int v) {
   return sum_load(x->l + v * LANES, strip_low(x, v));
 }
-static inline __attribute__((always_inline)) void strip_set_l(const strip *x, int v, sum l) {
+FORCED void strip_set_l(const strip *x, int v, sum l) {
   sum_store(x->l + v * LANES, strip_low(x, v), l);
 }
 
@@ -31,7 +31,7 @@ static void strip_count_nan(const strip *x) {
 }
 
 /* Of all keys, in place of their scores, and their sums; both vectors at once, whose sums would wait for each other.  */
-static inline __attribute__((always_inline)) void strip_weights_calm(const strip *x, int vecs, vec c) {
+FORCED void strip_weights_calm(const strip *x, int vecs, vec c) {
   vec e[2];
   sum l[2];
   uint32_t nan = 0;
@@ -85,7 +85,7 @@ static void strip_weights(const strip *x, vec c, int a, int b, int v) {
 /* ---- values ---- */
 
 /* Dimensions [d, d + n) of keys [a, b).  `fresh`: o begins at 0.  */
-static inline __attribute__((always_inline)) void dims(const strip *x, int vecs, int a, int b, size_t d, int n, bool all,
+FORCED void dims(const strip *x, int vecs, int a, int b, size_t d, int n, bool all,
                                                        bool fresh) {
   const size_t numbers = x->w->dim_v * SGA_LANES;
   sum o[SUM_DIMS][2];
@@ -116,7 +116,7 @@ static inline __attribute__((always_inline)) void dims(const strip *x, int vecs,
       sum_store(to + i * SGA_LANES + v * LANES, low + i * SGA_LANES + v * LANES, o[i][v]);
 }
 
-static inline __attribute__((always_inline)) void all_dims(const strip *x, int vecs, int a, int b, bool all, bool fresh) {
+FORCED void all_dims(const strip *x, int vecs, int a, int b, bool all, bool fresh) {
   size_t d = 0;
   int asked = 0;
   for (; d + SUM_DIMS <= x->w->dim_v; d += SUM_DIMS) {
@@ -128,12 +128,12 @@ static inline __attribute__((always_inline)) void all_dims(const strip *x, int v
     dims(x, vecs, a, b, d, SUM_REST, all, fresh);
 }
 
-static inline __attribute__((always_inline)) bool all_attend(const strip *x, int vecs, int j) {
+FORCED bool all_attend(const strip *x, int vecs, int j) {
   return lanes_of(x, j, 0) == x->lanes[0] && (vecs == 1 || lanes_of(x, j, 1) == x->lanes[1]);
 }
 
 /* A lane that skips a key must not meet its value: keys that all lanes attend, then those that some do, in order.  */
-static inline __attribute__((always_inline)) void values_runs(const strip *x, int vecs, int a, int b) {
+FORCED void values_runs(const strip *x, int vecs, int a, int b) {
   if (x->w->all) {
     all_dims(x, vecs, a, b, true, false);
     return;
@@ -158,7 +158,7 @@ static void strip_values(const strip *x, int a, int b) {
 
 /* Of a calm strip whose lanes all attend all keys: one pass, from nothing to the joined sums.  Meanwhile the next values are
    asked for.  */
-static inline __attribute__((always_inline)) void strip_values_calm(strip *x, int vecs) {
+FORCED void strip_values_calm(strip *x, int vecs) {
   const sga_lanes *w = x->w;
   for (int v = 0; v < vecs; v++) {
     vec e = vec_load(x->e + v * LANES);
@@ -241,7 +241,7 @@ static void clear_rest(const sga_lanes *w) {
   }
 }
 
-static inline __attribute__((always_inline)) void absorb_strip(strip *x, int vecs) {
+FORCED void absorb_strip(strip *x, int vecs) {
   const sga_lanes *w = x->w;
   range span[2] = { range_empty(), range_empty() };
   uint32_t wild = 0;

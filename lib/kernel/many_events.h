@@ -32,7 +32,7 @@ static void count_underflow(const strip *x, int v, vec n) {
 }
 
 /* n dimensions of the lanes' sums of values.  */
-static inline __attribute__((always_inline)) void tally_dims(const strip *x, int vecs, sum o[][2], int n) {
+FORCED void tally_dims(const strip *x, int vecs, sum o[][2], int n) {
   for (int v = 0; v < vecs; v++) {
     vec all = sum_high(o[0][v]);
     for (int i = 1; i < n; i++)

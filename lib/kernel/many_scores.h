@@ -45,7 +45,7 @@ static inline void key_take(const sga_lanes *w, keys_at *k, int i, int key) {
   k->at[i] = (const num *)w->k + (size_t)key * w->k_stride;
 }
 
-static inline __attribute__((always_inline)) void chain_pair(const strip *x, const keys_at *k, int keys, int vecs, int c,
+FORCED void chain_pair(const strip *x, const keys_at *k, int keys, int vecs, int c,
                                                              vec a[MANY_KEYS][2]) {
   vec b[MANY_KEYS][2], q[2], r[2];
   const num *row = x->q + c * SGA_LANES;
@@ -84,21 +84,21 @@ static inline __attribute__((always_inline)) void chain_pair(const strip *x, con
 
 typedef num sums[MANY_KEYS][STRIP];
 
-static inline __attribute__((always_inline)) void sums_store(sums to, int keys, int vecs, vec a[MANY_KEYS][2]) {
+FORCED void sums_store(sums to, int keys, int vecs, vec a[MANY_KEYS][2]) {
   EACH_KEY(j)
     for (int v = 0; v < vecs; v++)
       vec_store(to[j] + v * LANES, a[j][v]);
 }
 
 /* a <- s + a */
-static inline __attribute__((always_inline)) void sums_add(const sums s, int keys, int vecs, vec a[MANY_KEYS][2]) {
+FORCED void sums_add(const sums s, int keys, int vecs, vec a[MANY_KEYS][2]) {
   EACH_KEY(j)
     for (int v = 0; v < vecs; v++)
       a[j][v] = vec_add(vec_load(s[j] + v * LANES), a[j][v]);
 }
 
 /* ((0+4) + (2+6)) + ((1+5) + (3+7)) for so many keys, the first n of which are wanted; what they span.  */
-static inline __attribute__((always_inline)) void scores_keys(const strip *x, const keys_at *k, int keys, int vecs, num *to,
+FORCED void scores_keys(const strip *x, const keys_at *k, int keys, int vecs, num *to,
                                                               int n, range span[2]) {
   sums even, odd;
   vec a[MANY_KEYS][2];
@@ -123,7 +123,7 @@ static inline __attribute__((always_inline)) void scores_keys(const strip *x, co
 #endif
 
 /* The scores, and what they span.  Sixes and, so that nothing is left of a block, fours.  */
-static inline __attribute__((always_inline)) void strip_scores(const strip *x, int vecs, range span[2]) {
+FORCED void strip_scores(const strip *x, int vecs, range span[2]) {
   const sga_lanes *w = x->w;
   for (int j = 0, step; j < w->keys; j += step) {
     keys_at k;

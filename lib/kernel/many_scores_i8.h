@@ -10,7 +10,7 @@ static inline void key_take(const sga_lanes *w, keys_at *k, int i, int key) {
   k->scale[i] = (const float *)w->k + key;
 }
 
-static inline __attribute__((always_inline)) void block_sums(const strip *x, const keys_at *k, int keys, int vecs, size_t b,
+FORCED void block_sums(const strip *x, const keys_at *k, int keys, int vecs, size_t b,
                                                              ints total[MANY_KEYS][2]) {
   const sga_lanes *w = x->w;
   const int8_t *codes = (const int8_t *)w->q + (b * SGA_CODES * SGA_LANES + (size_t)x->at * 4);
@@ -30,7 +30,7 @@ static inline __attribute__((always_inline)) void block_sums(const strip *x, con
   }
 }
 
-static inline __attribute__((always_inline)) void scores_keys(const strip *x, const keys_at *k, int keys, int vecs, num *to,
+FORCED void scores_keys(const strip *x, const keys_at *k, int keys, int vecs, num *to,
                                                               int n, range span[2]) {
   vec a[MANY_KEYS][2], d[2];
   ints total[MANY_KEYS][2];

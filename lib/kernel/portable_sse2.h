@@ -28,7 +28,7 @@
 
 #include <emmintrin.h>
 
-enum { LANES = 8, PAIRS = LANES / 2, CHAIN_KEYS = 1, STRIP_VECS = 1, SCORE_ROWS = 4, VALUE_VECS = 2 };
+enum { LANES = 8, PAIRS = LANES / 2, CHAIN_KEYS = 1, STRIP_VECS = 1, SCORE_ROWS = 4, SCORE_KEYS = 4, VALUE_VECS = 2 };
 enum { MANY_KEYS = 4, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
 
 /* The marks are not 0 where some lane is what they say; odd < 0: not known yet, for a sum is seldom a factor.  */

@@ -25,7 +25,7 @@ static void sink(sga_rows row, size_t dim, double t) {
 }
 
 /* o <- o / l; where l is 0, o is too.  NaN is canonical, and no negative zero leaves.  */
-static inline __attribute__((always_inline)) vec quotient(sum o, sum l) {
+FORCED vec quotient(sum o, sum l) {
   vec x = vec_add(sum_quotient(o, l), vec_set1(0));
   return vec_select(vec_nan(x), vec_set1((num)NAN), x);
 }

@@ -15,6 +15,8 @@
 
 #include "kernel.h"
 
+#define FORCED static inline __attribute__((always_inline))     /* compiled for each set of constants */
+
 #define SGA_PASTE_(a, b, c) a##_##b##_##c
 #define SGA_PASTE(a, b, c) SGA_PASTE_(a, b, c)
 #define SGA_TEXT_(a) #a

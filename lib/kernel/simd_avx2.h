@@ -5,9 +5,10 @@
 
 #if NUM_BITS == 32
 
-enum { LANES = 8, CHAIN_KEYS = 1, STRIP_VECS = 2, SCORE_ROWS = 2, VALUE_VECS = 2 };
+enum { LANES = 8, CHAIN_KEYS = 1, STRIP_VECS = 2, SCORE_ROWS = 4, SCORE_KEYS = 2, VALUE_VECS = 2 };
 enum { MANY_KEYS = 3, MANY_LAST = 2, MANY_DIMS = 6, MANY_REST = 2 };
 #define IN_PLACE SGA_BF16
+#define VALUES_IN_PLACE IN_PLACE
 #define DECODED SGA_IQ4_NL
 typedef __m256 vec;
 typedef __m256 chains;
@@ -107,9 +108,10 @@ static inline void chains_sum4(const chains x[4], num *s) {
 
 #else
 
-enum { LANES = 4, CHAIN_KEYS = 1, STRIP_VECS = 2, SCORE_ROWS = 1, VALUE_VECS = 2 };
+enum { LANES = 4, CHAIN_KEYS = 1, STRIP_VECS = 2, SCORE_ROWS = 1, SCORE_KEYS = 4, VALUE_VECS = 2 };
 enum { MANY_KEYS = 3, MANY_LAST = 2, MANY_DIMS = 6, MANY_REST = 2 };
 #define IN_PLACE SGA_NUMBERS
+#define VALUES_IN_PLACE IN_PLACE
 #define DECODED SGA_NUMBERS
 typedef __m256d vec;
 typedef struct chains { __m256d low, high; } chains;

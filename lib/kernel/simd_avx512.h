@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* simd.h for AVX-512 (F, VL, DQ).  In f32 a register holds the chains of two keys.  */
+/* simd.h for AVX-512 (F, VL, DQ, BW).  In f32 a register holds the chains of two keys.  */
 
 #include <immintrin.h>
 
 #if NUM_BITS == 32
 
-enum { LANES = 16, CHAIN_KEYS = 2, STRIP_VECS = 2, SCORE_ROWS = 4, VALUE_VECS = 4 };
+enum { LANES = 16, CHAIN_KEYS = 2, STRIP_VECS = 2, SCORE_ROWS = 4, SCORE_KEYS = 4, VALUE_VECS = 4 };
 enum { MANY_KEYS = 6, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
 #define IN_PLACE SGA_BF16
+#define VALUES_IN_PLACE SGA_IQ4_NL
 #define DECODED SGA_IQ4_NL
 typedef __m512 vec;
 typedef __m512 chains;
@@ -81,6 +82,29 @@ static inline vec vec_load_as(sga_stored stored, const void *p, size_t from) {
   }
   return decode_16(stored, _mm256_loadu_si256((const __m256i *)(const void *)((const uint16_t *)p + from)));
 }
+/* Four vectors of e4m3; false and nothing where one of the 64 is NaN, which is for vec_load_as.  */
+static inline bool vecs_of_e4m3(const char *p, vec y[4]) {
+  const __m512i codes = _mm512_loadu_si512(p), sign = _mm512_set1_epi8(-128), kept = _mm512_set1_epi16((short)0xbf80);
+  const vec bias = _mm512_set1_ps(256);
+  if (__builtin_expect(_mm512_cmpeq_epi8_mask(_mm512_or_si512(codes, sign), _mm512_set1_epi8(-1)) != 0, 0))
+    return false;
+  for (int i = 0; i < 2; i++) {
+    __m512i h = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)(p + 32 * i)));
+    h = _mm512_and_si512(_mm512_slli_epi16(h, 7), kept);
+    y[2 * i] = _mm512_mul_ps(_mm512_cvtph_ps(_mm512_castsi512_si256(h)), bias);
+    y[2 * i + 1] = _mm512_mul_ps(_mm512_cvtph_ps(_mm512_extracti64x4_epi64(h, 1)), bias);
+  }
+  return true;
+}
+#define VECS_OF_E4M3 1
+
+/* A register of chains as it is read: eight numbers of one key, eight of another.  */
+#define KEYS_SIDE_BY_SIDE 1
+static inline void vec_store_halves(num *low, num *high, vec a) {
+  _mm256_storeu_ps(low, _mm512_castps512_ps256(a));
+  _mm256_storeu_ps(high, _mm512_extractf32x8_ps(a, 1));
+}
+static inline chains chains_load(const num *p) { return _mm512_loadu_ps(p); }
 static inline chains chains_keys_as(sga_stored stored, const void *a, const void *b, size_t from) {
   if (stored == SGA_NUMBERS)
     return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps((const num *)a + from)),
@@ -111,9 +135,10 @@ static inline void chains_sum4(const chains x[4], num *s) {
 
 #else
 
-enum { LANES = 8, CHAIN_KEYS = 1, STRIP_VECS = 2, SCORE_ROWS = 4, VALUE_VECS = 4 };
+enum { LANES = 8, CHAIN_KEYS = 1, STRIP_VECS = 2, SCORE_ROWS = 4, SCORE_KEYS = 4, VALUE_VECS = 4 };
 enum { MANY_KEYS = 6, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
 #define IN_PLACE SGA_NUMBERS
+#define VALUES_IN_PLACE IN_PLACE
 #define DECODED SGA_NUMBERS
 typedef __m512d vec;
 typedef __m512d chains;

@@ -9,9 +9,10 @@
 
 #if NUM_BITS == 32
 
-enum { LANES = 4, CHAIN_KEYS = 1, STRIP_VECS = 2, SCORE_ROWS = 2, VALUE_VECS = 4 };
+enum { LANES = 4, CHAIN_KEYS = 1, STRIP_VECS = 2, SCORE_ROWS = 2, SCORE_KEYS = 4, VALUE_VECS = 4 };
 enum { MANY_KEYS = 4, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
 #define IN_PLACE SGA_BF16
+#define VALUES_IN_PLACE IN_PLACE
 #define DECODED SGA_BF16
 typedef float32x4_t vec;
 typedef struct chains { float32x4_t low, high; } chains;
@@ -87,9 +88,10 @@ static inline void chains_sum4(const chains x[4], num *s) {
 
 #else
 
-enum { LANES = 2, CHAIN_KEYS = 1, STRIP_VECS = 2, SCORE_ROWS = 1, VALUE_VECS = 4 };
+enum { LANES = 2, CHAIN_KEYS = 1, STRIP_VECS = 2, SCORE_ROWS = 1, SCORE_KEYS = 4, VALUE_VECS = 4 };
 enum { MANY_KEYS = 4, MANY_LAST = 4, MANY_DIMS = 8, MANY_REST = 8 };
 #define IN_PLACE SGA_NUMBERS
+#define VALUES_IN_PLACE IN_PLACE
 #define DECODED SGA_NUMBERS
 typedef float64x2_t vec;
 typedef struct chains { float64x2_t x[4]; } chains;

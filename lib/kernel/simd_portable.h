@@ -31,13 +31,14 @@ static inline num num_as(sga_stored stored, const void *p, size_t i) {
 
 /* 16-bit floats are decoded by themselves: loops for each take longer to compile than they save.  */
 #define IN_PLACE SGA_NUMBERS
+#define VALUES_IN_PLACE IN_PLACE
 #define DECODED (NUM_BITS == 32 ? SGA_BF16 : SGA_NUMBERS)
 
 #if defined __SSE2__ && !FUSED && !defined SGA_PLAIN    /* which tests define */
 #include "portable_sse2.h"
 #else
 
-enum { LANES = 8, CHAIN_KEYS = 1, STRIP_VECS = 1, SCORE_ROWS = 4, VALUE_VECS = 2 };
+enum { LANES = 8, CHAIN_KEYS = 1, STRIP_VECS = 1, SCORE_ROWS = 4, SCORE_KEYS = 4, VALUE_VECS = 2 };
 enum { MANY_KEYS = 2, MANY_LAST = 2, MANY_DIMS = 4, MANY_REST = 4 };
 
 typedef struct vec { num x[LANES]; } vec;

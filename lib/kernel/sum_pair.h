@@ -17,7 +17,7 @@
 enum { SUM_PARTS = 2, SUM_VECS = VALUE_VECS / 2, SUM_DIMS = MANY_DIMS / 2, SUM_REST = (MANY_REST + 1) / 2 };
 typedef struct sum { vec high, low; } sum;
 
-#define SUM static inline __attribute__((always_inline))
+#define SUM FORCED
 
 /* After so many numbers of o come as many that are their low parts; then that of l.  */
 SUM num *low_of_o(num *o, size_t numbers) { return o + numbers; }

@@ -7,7 +7,7 @@
 enum { SUM_PARTS = 1, SUM_VECS = VALUE_VECS, SUM_DIMS = MANY_DIMS, SUM_REST = MANY_REST };
 typedef vec sum;
 
-#define SUM static inline __attribute__((always_inline))
+#define SUM FORCED
 
 SUM num *low_of_o(num *o, size_t numbers) { (void)numbers; return o; }
 SUM num *low_of_l(num *o, size_t numbers) { (void)numbers; return o; }
