@@ -185,8 +185,7 @@ FORCED void load_value(run x, int j, sga_stored stored, size_t d, int vecs, vec 
 }
 
 /* Dimensions [d, d + vecs * LANES); with d = 0 the weights are summed too, in one more register of the loop over V.  */
-FORCED void values_tile(const sga_piece *w, run x, int rows, size_t d, int vecs,
-                                                              sga_stored stored) {
+FORCED void values_tile(const sga_piece *w, run x, int rows, size_t d, int vecs, sga_stored stored) {
   const size_t chunk = stored_bytes(stored, (size_t)vecs * LANES);
   sum o[SGA_ROWS][2 * SUM_VECS], l[SGA_ROWS];
   for (int r = 0; r < rows; r++) {

@@ -17,7 +17,7 @@ enum { TILE = 4 * CHAIN_KEYS };         /* keys at a time at most: key i and key
 #endif
 
 /* The sums of `rows` rows, `regs` registers each, to keys from s on.  */
-FORCED void chains_sum(const chains x[SCORE_ROWS][4], int rows, int regs, num *s) {
+FORCED void chains_sums(const chains x[SCORE_ROWS][4], int rows, int regs, num *s) {
   for (int r = 0; regs == 4 && r < rows; r++)
     chains_sum4(x[r], s + r * SGA_BLOCK);
   for (int r = 0; regs == 2 && r < rows; r += 2) {      /* SCORE_ROWS, which are even, and one key a register */
@@ -55,7 +55,7 @@ FORCED void scores_of(const sga_piece *w, int first, int rows, int regs, sga_sto
           x[r][i] = chains_fma(chains_query(q[r] + d), y, x[r][i]);
       }
     }
-    chains_sum(x, rows, regs, s + first * SGA_BLOCK + j);
+    chains_sums(x, rows, regs, s + first * SGA_BLOCK + j);
   }
 }
 

@@ -45,8 +45,7 @@ static inline void key_take(const sga_lanes *w, keys_at *k, int i, int key) {
   k->at[i] = (const num *)w->k + (size_t)key * w->k_stride;
 }
 
-FORCED void chain_pair(const strip *x, const keys_at *k, int keys, int vecs, int c,
-                                                             vec a[MANY_KEYS][2]) {
+FORCED void chain_pair(const strip *x, const keys_at *k, int keys, int vecs, int c, vec a[MANY_KEYS][2]) {
   vec b[MANY_KEYS][2], q[2], r[2];
   const num *row = x->q + c * SGA_LANES;
   for (int v = 0; v < vecs; v++) {
@@ -98,8 +97,7 @@ FORCED void sums_add(const sums s, int keys, int vecs, vec a[MANY_KEYS][2]) {
 }
 
 /* ((0+4) + (2+6)) + ((1+5) + (3+7)) for so many keys, the first n of which are wanted; what they span.  */
-FORCED void scores_keys(const strip *x, const keys_at *k, int keys, int vecs, num *to,
-                                                              int n, range span[2]) {
+FORCED void scores_keys(const strip *x, const keys_at *k, int keys, int vecs, num *to, int n, range span[2]) {
   sums even, odd;
   vec a[MANY_KEYS][2];
   chain_pair(x, k, keys, vecs, 0, a);

@@ -10,8 +10,7 @@ static inline void key_take(const sga_lanes *w, keys_at *k, int i, int key) {
   k->scale[i] = (const float *)w->k + key;
 }
 
-FORCED void block_sums(const strip *x, const keys_at *k, int keys, int vecs, size_t b,
-                                                             ints total[MANY_KEYS][2]) {
+FORCED void block_sums(const strip *x, const keys_at *k, int keys, int vecs, size_t b, ints total[MANY_KEYS][2]) {
   const sga_lanes *w = x->w;
   const int8_t *codes = (const int8_t *)w->q + (b * SGA_CODES * SGA_LANES + (size_t)x->at * 4);
   const int32_t *starts = sga_lanes_starts(w->q, w->dim_k) + b * SGA_LANES + x->at;
@@ -30,8 +29,7 @@ FORCED void block_sums(const strip *x, const keys_at *k, int keys, int vecs, siz
   }
 }
 
-FORCED void scores_keys(const strip *x, const keys_at *k, int keys, int vecs, num *to,
-                                                              int n, range span[2]) {
+FORCED void scores_keys(const strip *x, const keys_at *k, int keys, int vecs, num *to, int n, range span[2]) {
   vec a[MANY_KEYS][2], d[2];
   ints total[MANY_KEYS][2];
   EACH_KEY(j)
