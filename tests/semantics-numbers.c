@@ -293,8 +293,30 @@ static void row_11(edge *e, answer *other) {
   claim(e, fine, "row 11: scores and O beyond what f16 holds are finite, and right");
 }
 
+/* Queries of 2^124 in their first dimension: key 1 is far above all others, or key 3 for a negative one.  */
+static void row_11_queries(edge *e, answer *other) {
+  static const double keys[] = { 0.5, 1, 0.25, 0.125 };
+  (void)other;
+  fresh(e, 2, 4);
+  const size_t dim_k = e->problem.dim_k, dim_v = e->problem.dim_v;
+  if (!format_holds(e->q_format, 0x1p124))
+    return;
+  memset(e->q, 0, sizeof e->q);
+  memset(e->k, 0, sizeof e->k);
+  for (size_t i = 0; i < e->queries; i++)
+    e->q[i * dim_k] = i % 2 ? -0x1p124 : 0x1p124;
+  for (size_t j = 0; j < 4; j++)
+    e->k[j * dim_k] = keys[j];
+  bool fine = run(e) && !e->got.events.overflow && !e->got.events.inf && !e->got.events.nan;
+  for (size_t i = 0; i < e->queries; i++)
+    for (size_t c = 0; c < dim_v; c++)
+      fine = fine && out_at(e, &e->got, i, c) == edge_round(e, e->stored_v[(i % 2 ? 3 : 1) * dim_v + c]);
+  claim(e, fine, "row 11: queries near the largest number of f32 have finite scores, if their keys are small");
+}
+
 static test_row *const rows[] = { row_7_weight, row_7_alone, row_7_stored, row_8, row_8_codes, row_8_stored, row_9_query,
-  row_9_key, rows_7_and_8_heads, row_9_heads, row_9_value, row_9_infinite, row_9_mask, row_9_blocks, row_11 };
+  row_9_key, rows_7_and_8_heads, row_9_heads, row_9_value, row_9_infinite, row_9_mask, row_9_blocks, row_11,
+  row_11_queries };
 
 int main(void) {
   rows_run(rows, sizeof rows / sizeof *rows);

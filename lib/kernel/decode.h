@@ -24,24 +24,33 @@ FORCED void block_scaled(sga_stored stored, const char *p, vec d, vec m, vec *to
 }
 #endif
 #ifndef VECS_OF_E4M3
-FORCED bool vecs_of_e4m3(const char *p, vec *to) { (void)p, (void)to; return false; }
+FORCED bool vecs_of_e4m3(bool raw, const char *p, vec *to) { (void)raw, (void)p, (void)to; return false; }
 #endif
 #ifndef KEYS_SIDE_BY_SIDE
+#define KEYS_SIDE_BY_SIDE 0
 FORCED void vec_store_halves(num *low, num *high, vec a) { (void)low, (void)high, (void)a; }
 FORCED chains chains_load(const num *p) { (void)p; return chains_zero(); }
 #endif
 
+/* `raw` e4m3 is left 1 / RAISED of what it is, and what it is multiplied by is RAISED times as large: the product is the same
+   number, whose bits nothing changes that is done to it (7 % of decode).  Of all other formats, raw is what they are.  */
+FORCED vec vec_load_raw(sga_stored stored, bool raw, const char *p, size_t from) {
+  vec y = vec_load_as(stored, p, from);
+  return raw && stored == SGA_F8E4M3 ? vec_mul(y, vec_set1((num)1 / RAISED)) : y;
+}
+
 /* Elements from `from` on that are stored one by one.  */
-FORCED void vecs_load_as(sga_stored stored, const char *p, size_t from, int vecs, vec *to) {
+FORCED void vecs_load_raw(sga_stored stored, bool raw, const char *p, size_t from, int vecs, vec *to) {
   for (int i = 0; i < vecs; i += 4) {
     const int n = vecs - i < 4 ? vecs - i : 4;
-    if (stored != SGA_F8E4M3 || n < 4 || !vecs_of_e4m3(p + from + (size_t)i * LANES, to + i))
+    if (stored != SGA_F8E4M3 || n < 4 || !vecs_of_e4m3(raw, p + from + (size_t)i * LANES, to + i))
       for (int c = i; c < i + n; c++)
-        to[c] = vec_load_as(stored, p, from + (size_t)c * LANES);
+        to[c] = vec_load_raw(stored, raw, p, from + (size_t)c * LANES);
   }
 }
 
-/* Where element i of a decoded row goes: to[i], or, `apart`, eight numbers and room for eight of another row.  */
+/* Where element i of a decoded row goes: to[i], or, `apart`, eight numbers and room for eight of another row; those rows are
+   raw too.  */
 FORCED void decode_store(bool apart, num *to, size_t i, vec a) {
   if (apart)
     vec_store_halves(to + 2 * i, to + 2 * i + 16, a);
@@ -54,12 +63,12 @@ FORCED void decode_elements(bool apart, sga_stored stored, const char *from, num
   vec y[VECS];
   size_t i = 0;
   for (; i + VECS * LANES <= n; i += VECS * LANES) {
-    vecs_load_as(stored, from, i, VECS, y);
+    vecs_load_raw(stored, apart, from, i, VECS, y);
     for (int c = 0; c < VECS; c++)
       decode_store(apart, to, i + (size_t)c * LANES, y[c]);
   }
   for (; i + LANES <= n; i += LANES)
-    decode_store(apart, to, i, vec_load_as(stored, from, i));
+    decode_store(apart, to, i, vec_load_raw(stored, apart, from, i));
   if (i < n) {                  /* not a byte past the end is read; never so where rows are apart: they are padded */
     num rest[LANES] = { 0 }, last[LANES];
     __builtin_memcpy(rest, from + stored_bytes(stored, i), stored_bytes(stored, n - i));

@@ -167,15 +167,22 @@ static void weights(const sga_piece *w, int r, num *t, num *p, sga_keys *moved, 
 
 /* ---- values ---- */
 
-/* Keys [a, b), which all of the rows [first, first + rows) attend; v: the value of key a; scales: of blocks, as block_scales
-   leaves them.  */
-typedef struct run { const num *p; int first, a, b; const char *v; size_t stride; ptrdiff_t ahead; const float *scales; } run;
+/* Keys [a, b), which all of the rows [first, first + rows) attend.  v: the value of key a; p: the weights; raised: those that
+   raw values want; scales: of blocks, as block_scales leaves them.  */
+typedef struct run {
+  const num *p, *raised;
+  int first, a, b;
+  const char *v;
+  size_t stride;
+  ptrdiff_t ahead;
+  const float *scales;
+} run;
 
 /* Dimensions [d, d + vecs * LANES) of key j.  */
 FORCED void load_value(run x, int j, sga_stored stored, size_t d, int vecs, vec *to) {
   const char *v = key_at(x.v, x.stride, j - x.a);
   if (stored <= SGA_F8E5M2) {
-    vecs_load_as(stored, v, d, vecs, to);
+    vecs_load_raw(stored, true, v, d, vecs, to);
     return;
   }
   const float *scale = x.scales + d / 32 * 2 * SGA_BLOCK + (j - x.a);
@@ -200,11 +207,12 @@ FORCED void values_tile(const sga_piece *w, run x, int rows, size_t d, int vecs,
       ask(key_at(x.v, x.stride, j - x.a) + x.ahead + stored_bytes(stored, d) + i);
     load_value(x, j, stored, d, vecs, y);
     for (int r = 0; r < rows; r++) {
-      vec p = vec_set1(x.p[(x.first + r) * SGA_BLOCK + j]);
+      const int at = (x.first + r) * SGA_BLOCK + j;
+      vec p = vec_set1(x.raised[at]);
       for (int c = 0; c < vecs; c++)
         o[r][c] = sum_fma(p, y[c], o[r][c]);
       if (d == 0)
-        l[r] = sum_add(l[r], p);
+        l[r] = sum_add(l[r], stored == SGA_F8E4M3 ? vec_set1(x.p[at]) : p);
     }
   }
   for (int r = 0; r < rows; r++) {
@@ -247,7 +255,7 @@ static void values_decoded(const sga_piece *w, run x, int rows) {       /* by wa
   for (; x.a < end; x.a = x.b) {
     x.b = x.a + together < end ? x.a + together : end;
     decode_rows(w->v_stored, x.v, (ptrdiff_t)x.stride, x.ahead, x.b - x.a, w->v_room, w->dim_v);
-    run part = { x.p, x.first, x.a, x.b, w->v_room, w->dim_v * sizeof(num), 0, NULL };
+    run part = { x.p, x.p, x.first, x.a, x.b, w->v_room, w->dim_v * sizeof(num), 0, NULL };
     values_as(w, part, rows, SGA_NUMBERS);
     x.v = key_at(x.v, x.stride, x.b - x.a);
   }
@@ -257,12 +265,24 @@ static void values_decoded(const sga_piece *w, run x, int rows) {       /* by wa
    for two or three rows, and those that go into sums of pairs.  */
 #define STAY (SUM_PARTS == 1 ? VALUES_IN_PLACE : IN_PLACE)
 
+/* The weights of a run for raw values, where its scores were.  They are 0, normal and far below the largest number, or no
+   number: raised they are exact.  */
+static const num *raised(const sga_piece *w, const run *x, int rows) {
+  num *to = w->weights;
+  for (int i = x->first * SGA_BLOCK; i < (x->first + rows) * SGA_BLOCK; i += SGA_BLOCK)
+    for (int j = x->a - x->a % LANES; j < x->b; j += LANES)
+      vec_store(to + i + j, vec_mul(vec_load(x->p + i + j), vec_set1(RAISED)));
+  return to;
+}
+
 static void values_run(const sga_piece *w, const num *p, int first, int rows, int a, int b) {
-  run x = { p, first, a, b, key_at(w->v, w->v_stride, a), w->v_stride, w->v_ahead, w->v_room };
+  run x = { p, p, first, a, b, key_at(w->v, w->v_stride, a), w->v_stride, w->v_ahead, w->v_room };
   if (w->v_stored > STAY || (w->v_stored > IN_PLACE && ((rows > 1 && rows < SGA_ROWS) || x.stride > SGA_NEAR))) {
     values_decoded(w, x, rows);
     return;
   }
+  if (w->v_stored == SGA_F8E4M3)
+    x.raised = raised(w, &x, rows);
 #ifdef LEVELS
   if (STAY > SGA_F8E5M2 && w->v_stored > SGA_F8E5M2)
     block_scales(w->v_stored, stored_bytes(w->v_stored, 32), x.v, x.stride, b - a, w->dim_v, w->v_room);

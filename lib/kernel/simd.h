@@ -15,6 +15,7 @@
 
 #include "kernel.h"
 
+#define RAISED 256                      /* e4m3 is f16 with exponents 8 too small */
 #define FORCED static inline __attribute__((always_inline))     /* compiled for each set of constants */
 
 #define SGA_PASTE_(a, b, c) a##_##b##_##c

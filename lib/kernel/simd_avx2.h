@@ -79,7 +79,7 @@ static inline vec vec_load_as(sga_stored stored, const void *p, size_t from) {
       return _mm256_cvtph_ps(_mm_slli_epi16(h, 8));
     h = _mm_and_si128(_mm_slli_epi16(h, 7), code);
     h = _mm_or_si128(h, _mm_srli_epi16(_mm_cmpeq_epi16(_mm_or_si128(h, sign), code), 1));
-    return _mm256_mul_ps(_mm256_cvtph_ps(h), _mm256_set1_ps(256));
+    return _mm256_mul_ps(_mm256_cvtph_ps(h), _mm256_set1_ps(RAISED));
   }
   __m128i h = _mm_loadu_si128((const __m128i *)(const void *)((const uint16_t *)p + from));
   return stored == SGA_F16 ? _mm256_cvtph_ps(h) : _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));

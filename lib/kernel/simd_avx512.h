@@ -78,22 +78,23 @@ static inline vec vec_load_as(sga_stored stored, const void *p, size_t from) {
       return _mm512_cvtph_ps(_mm256_slli_epi16(h, 8));
     __mmask16 number = _mm_cmpneq_epi8_mask(_mm_or_si128(codes, _mm_set1_epi8(-128)), _mm_set1_epi8(-1));
     h = _mm256_and_si256(_mm256_slli_epi16(h, 7), _mm256_set1_epi16((short)0xbf80));
-    return _mm512_mask_mul_ps(_mm512_set1_ps(__builtin_nanf("")), number, _mm512_cvtph_ps(h), _mm512_set1_ps(256));
+    return _mm512_mask_mul_ps(_mm512_set1_ps(__builtin_nanf("")), number, _mm512_cvtph_ps(h), _mm512_set1_ps(RAISED));
   }
   return decode_16(stored, _mm256_loadu_si256((const __m256i *)(const void *)((const uint16_t *)p + from)));
 }
-/* Four vectors of e4m3; false and nothing where one of the 64 is NaN, which is for vec_load_as.  */
-static inline bool vecs_of_e4m3(const char *p, vec y[4]) {
+/* Four vectors of e4m3, or of 2^-8 of them; false and nothing where one of the 64 is NaN, which is for vec_load_as.  */
+FORCED bool vecs_of_e4m3(bool raw, const char *p, vec y[4]) {
   const __m512i codes = _mm512_loadu_si512(p), sign = _mm512_set1_epi8(-128), kept = _mm512_set1_epi16((short)0xbf80);
-  const vec bias = _mm512_set1_ps(256);
   if (__builtin_expect(_mm512_cmpeq_epi8_mask(_mm512_or_si512(codes, sign), _mm512_set1_epi8(-1)) != 0, 0))
     return false;
   for (int i = 0; i < 2; i++) {
     __m512i h = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)(p + 32 * i)));
     h = _mm512_and_si512(_mm512_slli_epi16(h, 7), kept);
-    y[2 * i] = _mm512_mul_ps(_mm512_cvtph_ps(_mm512_castsi512_si256(h)), bias);
-    y[2 * i + 1] = _mm512_mul_ps(_mm512_cvtph_ps(_mm512_extracti64x4_epi64(h, 1)), bias);
+    y[2 * i] = _mm512_cvtph_ps(_mm512_castsi512_si256(h));
+    y[2 * i + 1] = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(h, 1));
   }
+  for (int i = 0; i < 4 && !raw; i++)
+    y[i] = _mm512_mul_ps(y[i], _mm512_set1_ps(RAISED));
   return true;
 }
 #define VECS_OF_E4M3 1
