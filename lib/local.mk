@@ -12,7 +12,8 @@ kernel_i8_sources = \
   lib/kernel/dot_neon.h lib/kernel/dot_portable.h lib/kernel/few_scores_i8.h lib/kernel/many_scores_i8.h
 kernel_sources = \
   lib/kernel/kernel_f32.c lib/kernel/kernel_f64.c lib/kernel/kernel_f32c.c $(kernel_i8_sources) lib/kernel/blocks_x86.h \
-  lib/kernel/decode.h lib/kernel/events.h lib/kernel/exp2.h lib/kernel/few.h lib/kernel/few_scores.h lib/kernel/join.h \
+  lib/kernel/decode.h lib/kernel/events.h lib/kernel/exp2.h lib/kernel/few.h lib/kernel/few_scores.h \
+  lib/kernel/few_values.h lib/kernel/join.h \
   lib/kernel/kernel.h lib/kernel/lanes.h lib/kernel/many.h lib/kernel/many_events.h lib/kernel/many_exponents.h \
   lib/kernel/many_scores.h lib/kernel/number_f32.h lib/kernel/number_f64.h lib/kernel/portable_sse2.h \
   lib/kernel/portable_sse2_f32.h lib/kernel/portable_sse2_f64.h lib/kernel/rows.h lib/kernel/simd.h \

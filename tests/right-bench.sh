@@ -179,7 +179,8 @@ for suite in prefill decode; do
   is_status 0 "$suite with the peers that are there"
   cp "$stdout" rows.json
   # (a peer is missing where a module that it is made of is)
-  grep -oE '"reason":"[A-Za-z]+Error[^"]*"' rows.json | grep -vE "ModuleNotFoundError: No module named '(numpy|h5py|torch|onnx|onnxruntime)'" >failures
+  grep -oE '"reason":"[A-Za-z]+Error[^"]*"' rows.json |
+    grep -vE "ModuleNotFoundError: No module named '(numpy|h5py|torch|onnx|onnxruntime)'" >failures
   ok "$suite: no peer is missing because its program failed" test ! -s failures
   for peer in torch-flash torch-math ort-mha ort-gqa ort-attention ggml blas; do
     if grep -q "{\"peer\":\"$peer\",\"reason\"" rows.json; then

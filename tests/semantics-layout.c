@@ -154,7 +154,7 @@ static void row_29_positions(edge *e, answer *other) {
    blocks.  */
 static void row_29_strides(edge *e, answer *other) {
   size_t stride = ((size_t)1 << 31) + 4096;
-  for (int i = 0; i < 4; i++) {         /* two and four rows a KV head; four and eight, too many for one call of the kernel */
+  for (int i = 0; i < 4; i++) {         /* rows a KV head: four, two; eight, two calls of the kernel; four */
     int axis = i % 2 ? SEGATTN_HEAD : SEGATTN_POS;
     fresh(e, i < 2 ? 1 : 2, 4);
     e->k_start = 126;
